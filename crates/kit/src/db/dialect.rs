@@ -1,0 +1,9 @@
+//! Where the two databases must differ. Under ten functions, or something is wrong with the queries.
+
+use super::{Sql, Tx};
+
+/// Appends what lets several workers claim different rows: `for update skip locked` on PostgreSQL, nothing on SQLite,
+/// whose only writer is alone anyway. For the end of a sub-select inside parentheses, with `closing` after it.
+pub fn skip_locked(tx: &Tx, sql: Sql, closing: &'static str) -> Sql {
+    if tx.is_postgres() { sql.and("for update skip locked").and(closing) } else { sql.and(closing) }
+}

@@ -1,0 +1,93 @@
+//! PostgreSQL: a pool, cached statements, SERIALIZABLE transactions.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::NoTls;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+
+use super::{FromRow, Row, Sql, Tx};
+use crate::{Context, Error, Result};
+
+pub(super) struct Postgres {
+    pool: Pool,
+}
+
+impl Postgres {
+    pub(super) async fn open(url: &str, max_connections: usize) -> Result<Postgres> {
+        let config: tokio_postgres::Config = url
+            .parse()
+            .map_err(|error| Error::invalid("database.url", format!("is not a postgres:// address: {error}")))?;
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = match config.get_ssl_mode() {
+            tokio_postgres::config::SslMode::Disable => Manager::from_config(config, NoTls, recycling),
+            _ => {
+                let tls = tokio_postgres_rustls::MakeRustlsConnect::new(crate::fetch::tls_client_config(None)?);
+                Manager::from_config(config, tls, recycling)
+            }
+        };
+        let pool = Pool::builder(manager)
+            .max_size(max_connections)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(Duration::from_secs(10)))
+            .create_timeout(Some(Duration::from_secs(10)))
+            .build()
+            .context("preparing the connections to PostgreSQL")?;
+        let postgres = Postgres { pool };
+        drop(postgres.connection().await?);
+        Ok(postgres)
+    }
+
+    async fn connection(&self) -> Result<Object> {
+        self.pool.get().await.map_err(|error| Error::unavailable_because("PostgreSQL does not answer", error))
+    }
+
+    pub(super) async fn read<T: FromRow>(&self, sql: Sql) -> Result<Vec<T>> {
+        query(&self.connection().await?, &sql).await
+    }
+
+    pub(super) async fn begin(&self) -> Result<Tx> {
+        let connection = self.connection().await?;
+        connection.batch_execute("begin isolation level serializable").await.map_err(classify)?;
+        Ok(Tx::postgres(connection))
+    }
+}
+
+fn parameters(sql: &Sql) -> Vec<&(dyn ToSql + Sync)> {
+    sql.args.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}
+
+pub(super) async fn query<T: FromRow>(connection: &Object, sql: &Sql) -> Result<Vec<T>> {
+    let describe = || format!("running `{}`", sql.text);
+    let statement = connection.prepare_cached(&sql.text).await.map_err(classify).context(describe())?;
+    let rows = connection.query(&statement, &parameters(sql)).await.map_err(classify).context(describe())?;
+    rows.iter().map(|row| T::from_row(&Row::Postgres(row))).collect()
+}
+
+pub(super) async fn execute(connection: &Object, sql: &Sql) -> Result<u64> {
+    let describe = || format!("running `{}`", sql.text);
+    let statement = connection.prepare_cached(&sql.text).await.map_err(classify).context(describe())?;
+    connection.execute(&statement, &parameters(sql)).await.map_err(classify).context(describe())
+}
+
+pub(super) fn classify(error: tokio_postgres::Error) -> Error {
+    match error.code() {
+        Some(code) if code.code().starts_with("23") => {
+            let detail = error.as_db_error().and_then(|db| db.constraint()).unwrap_or("a constraint").to_owned();
+            Error::conflict(format!("it clashes with what is stored: {detail}"))
+        }
+        Some(&SqlState::DISK_FULL) => Error::unavailable_because("the disk of the database server is full", error),
+        None if error.is_closed() => Error::unavailable_because("PostgreSQL closed the connection", error),
+        _ => error.into(),
+    }
+}
+
+/// Whether the transaction lost against another one and would succeed when run again (SQLSTATE 40001, 40P01).
+pub(super) fn lost_a_race(error: &Error) -> bool {
+    let Error::Internal(source) = error else { return false };
+    source
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<tokio_postgres::Error>())
+        .any(|error| matches!(error.code(), Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED)))
+}

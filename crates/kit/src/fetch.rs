@@ -1,0 +1,44 @@
+//! Outgoing HTTP and TLS settings, made in one place.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::CertificateDer;
+
+use crate::{Context, Error, Result};
+
+/// Chooses the process-wide TLS implementation. Call once at start; calling again does no harm.
+pub fn install_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// A TLS client that trusts the system's roots and, if given, the PEM file at `extra_roots` (a private ACME server's).
+pub fn tls_client_config(extra_roots: Option<&Path>) -> Result<rustls::ClientConfig> {
+    install_tls();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(path) = extra_roots {
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(path, &error))? {
+            roots.add(certificate.map_err(|error| unreadable(path, &error))?).context(format!("reading {}", path.display()))?;
+        }
+    }
+    Ok(rustls::ClientConfig::builder().with_root_certificates(Arc::new(roots)).with_no_client_auth())
+}
+
+fn unreadable(path: &Path, error: &impl std::fmt::Display) -> Error {
+    Error::unavailable(format!("the certificate file {} cannot be read: {error}", path.display()))
+}
+
+/// A client for services of our own on this host (Traefik's API): no proxy, no redirects, five seconds.
+pub fn internal_client() -> Result<reqwest::Client> {
+    install_tls();
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(5))
+        .pool_max_idle_per_host(2)
+        .build()
+        .context("preparing the internal HTTP client")
+}

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+pub mod assets;
+pub mod badge;
+pub mod button;
+pub mod card;
+pub mod chart;
+pub mod copy;
+pub mod dialog;
+pub mod feedback;
+pub mod field;
+pub mod form;
+pub mod format;
+pub mod help;
+pub mod icon;
+pub mod live;
+pub mod log;
+pub mod page;
+pub mod steps;
+pub mod table;
+pub mod tabs;
+
+pub use maud::{DOCTYPE, Markup, PreEscaped, html};

@@ -1,0 +1,109 @@
+//! Log lines in monospace, coloured by how grave they are.
+
+use maud::{Markup, html};
+use std::borrow::Cow;
+
+/// How grave a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Severity {
+    /// For developers.
+    Debug,
+    /// The usual.
+    #[default]
+    Info,
+    /// Odd.
+    Warn,
+    /// Broken.
+    Error,
+}
+
+/// One line.
+#[derive(Debug, Clone, Default)]
+pub struct Line<'a> {
+    /// The time as it is to be shown, usually [`crate::format::clock`].
+    pub at: Cow<'a, str>,
+    /// Where it comes from, such as a service.
+    pub source: Cow<'a, str>,
+    /// How grave it is.
+    pub severity: Severity,
+    /// The words.
+    pub text: Cow<'a, str>,
+}
+
+/// Some lines of a log.
+#[derive(Debug, Clone, Default)]
+pub struct Log<'a> {
+    /// What the log is of; read out by screen readers.
+    pub label: &'a str,
+    /// The lines, oldest first.
+    pub lines: &'a [Line<'a>],
+    /// Shows this many of the last lines until opened.
+    pub collapsed: Option<usize>,
+    /// What to say when there are no lines.
+    pub empty: &'a str,
+    /// Stays at the newest line as lines are added.
+    pub follow: bool,
+    /// For an address of its own, and for htmx to add lines to (`{id}-lines`).
+    pub id: &'a str,
+}
+
+/// Shows a log.
+pub fn block(log: Log<'_>) -> Markup {
+    let id = (!log.id.is_empty()).then_some(log.id);
+    if log.lines.is_empty() {
+        return html! { div.log id=[id] { p.log-empty { (if log.empty.is_empty() { "No lines yet." } else { log.empty }) } } };
+    }
+    match log.collapsed.filter(|shown| *shown < log.lines.len()) {
+        None => html! { div.log id=[id] { (scroller(&log, log.lines)) } },
+        Some(shown) => {
+            let (earlier, last) = log.lines.split_at(log.lines.len() - shown);
+            html! {
+                div.log id=[id] {
+                    details.log-more {
+                        summary { "Show " (earlier.len()) " earlier lines" }
+                        (scroller(&log, earlier))
+                    }
+                    (scroller(&log, last))
+                }
+            }
+        }
+    }
+}
+
+/// Shows one line, for a stream of them.
+pub fn line(line: &Line<'_>) -> Markup {
+    let severity = match line.severity {
+        Severity::Debug => "debug",
+        Severity::Info => "info",
+        Severity::Warn => "warn",
+        Severity::Error => "error",
+    };
+    html! {
+        div.log-line data-severity=(severity) {
+            @if !line.at.is_empty() { span.log-at { (line.at) } }
+            @if !line.source.is_empty() { span.log-source { (line.source) } }
+            span.log-text { (line.text) }
+        }
+    }
+}
+
+fn scroller(log: &Log<'_>, lines: &[Line<'_>]) -> Markup {
+    let id = (!log.id.is_empty() && log.collapsed.is_none()).then(|| format!("{}-lines", log.id));
+    html! {
+        div.log-lines id=[id] role="log" aria-label=(log.label) aria-live="off" tabindex="0" data-follow[log.follow] {
+            @for one in lines { (line(one)) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_escaped_and_earlier_ones_folded() {
+        let lines: Vec<Line<'_>> = (0..8).map(|n| Line { text: format!("<line {n}>").into(), ..Line::default() }).collect();
+        let shown = block(Log { lines: &lines, collapsed: Some(5), ..Log::default() }).into_string();
+        assert!(shown.contains("Show 3 earlier lines") && shown.contains("&lt;line 7&gt;"));
+    }
+}
