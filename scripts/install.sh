@@ -59,7 +59,7 @@ part_docker() {
 }
 
 part_edge() {
-  have pebble && have pebble-challtestsrv || apt_install "a certificate authority for tests that speaks real ACME" pebble
+  { have pebble && have pebble-challtestsrv; } || apt_install "a certificate authority for tests that speaks real ACME" pebble
   have openssl || apt_install "makes pebble's own certificate" openssl
   have curl || apt_install "asks services whether they are up" curl ca-certificates
   if ! have traefik; then
@@ -89,9 +89,11 @@ part_browser() {
 
 part_images() {
   local packages=() program
-  for program in mmdebstrap zstd jq; do have $program || packages+=($program); done
+  for program in mmdebstrap zstd jq; do have "$program" || packages+=("$program"); done
+  # Debian has it anyway; Ubuntu needs it to check Debian's packages.
+  [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || packages+=(debian-archive-keyring)
   [ ${#packages[@]} = 0 ] || apt_install "builds the base images where no registry answers" "${packages[@]}"
-  have python3 && python3 -m pip --version >/dev/null 2>&1 || apt_install "fetches PyPI packages for the base images" python3-pip
+  python3 -m pip --version >/dev/null 2>&1 || apt_install "fetches PyPI packages for the base images" python3-pip
   part_node
 }
 

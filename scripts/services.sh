@@ -33,6 +33,7 @@ ours() {
 launch() {
   local name=$1; shift
   printf '%s' "$(basename "$1")" >"$RUN/$name.program"
+  # shellcheck disable=SC2016  # the inner bash expands these
   setsid --fork bash -c 'echo $$ >"$0"; exec "$@"' "$RUN/$name.pid" "$@" >"$RUN/$name.log" 2>&1 </dev/null
 }
 
@@ -85,6 +86,8 @@ dockerd_up() {
     fi
     if [ "$(id -u)" = 0 ]; then launch dockerd dockerd "${options[@]}"; else launch dockerd sudo dockerd "${options[@]}"; fi
   fi
+  wait_until dockerd 60 test -S /var/run/docker.sock
+  [ -w /var/run/docker.sock ] || fail "dockerd runs, but you may not use it: run as root, or join the group docker and sign in again"
   wait_until dockerd 60 dockerd_answers
 }
 
@@ -96,7 +99,7 @@ mount_cgroups() {
 
 # Pebble without its name server would answer, and validate nothing.
 pebble_answers() {
-  curl -fs --max-time 2 --cacert "$RUN/pebble-ca.pem" https://localhost:14000/dir && port_answers 8055
+  curl -fs --noproxy '*' --max-time 2 --cacert "$RUN/pebble-ca.pem" https://localhost:14000/dir && port_answers 8055
 }
 
 pebble_up() {
@@ -118,7 +121,7 @@ END
   PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=0 launch pebble pebble -config "$RUN/pebble/pebble.json" -dnsserver 127.0.0.1:8053
   wait_until pebble 15 pebble_answers
   # Pebble signs with a new root after every start.
-  curl -fsS --cacert "$RUN/pebble-ca.pem" https://localhost:15000/roots/0 >"$RUN/pebble-root.pem"
+  curl -fsS --noproxy '*' --cacert "$RUN/pebble-ca.pem" https://localhost:15000/roots/0 >"$RUN/pebble-root.pem"
 }
 
 # Debian's pebble has no certificate for its own API. It is asked for from the host and from containers.
@@ -206,7 +209,7 @@ END
 up() {
   local name=$1
   if quietly "${name}_answers"; then
-    ours "$name" && say "$name runs" || say "$name runs already, not started by us"
+    if ours "$name"; then say "$name runs"; else say "$name runs already, not started by us"; fi
     return
   fi
   "${name}_up"

@@ -2,10 +2,17 @@
 
 use std::{env, fs, path::Path, process};
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo speaks to build scripts by environment variables"
+)]
 fn main() {
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
     let dist = Path::new(&root).join("../../frontend/dist");
-    println!("cargo::rerun-if-changed={}", dist.join("manifest.json").display());
+    println!(
+        "cargo::rerun-if-changed={}",
+        dist.join("manifest.json").display()
+    );
 
     let Ok(manifest) = fs::read_to_string(dist.join("manifest.json")) else {
         println!(

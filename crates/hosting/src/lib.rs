@@ -1,1 +1,190 @@
-//! hosting
+//! Hosting: sites, their containers, routes, repositories and archives.
+//!
+//! Pure deciding (`compose`, `edge`, `env_file`, `names`) is apart from thin doing (`runtime`, `proxy`, `git`), and `operations`
+//! strings both together into steps that can be interrupted anywhere.
+
+pub mod archive;
+pub mod compose;
+pub mod config;
+pub mod edge;
+pub mod env_file;
+mod files;
+pub mod git;
+pub mod images;
+pub mod names;
+pub mod operations;
+pub mod proxy;
+pub mod reconcile;
+pub mod runtime;
+pub mod sites;
+pub mod templates;
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use kit::bus::Bus;
+use kit::secrets::InstanceKey;
+use kit::{Clock, Db, Error, Result};
+
+pub use config::{EdgeConfig, HostingConfig};
+use names::Host;
+use proxy::Proxy;
+use runtime::Runtime;
+pub use sites::{Site, SiteId, SiteState};
+
+/// What work on sites needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Hosting(Arc<Parts>);
+
+/// The parts of [`Hosting`].
+pub struct Parts {
+    /// The database.
+    pub db: Db,
+    /// The clock.
+    pub clock: Clock,
+    /// Seals the sites' secrets.
+    pub key: InstanceKey,
+    /// Tells pages what changed.
+    pub bus: Bus,
+    /// Section `[hosting]`.
+    pub config: HostingConfig,
+    /// Section `[edge]`.
+    pub edge: EdgeConfig,
+    /// Traefik.
+    pub proxy: Proxy,
+    /// Docker.
+    pub runtime: Runtime,
+    /// Where people reach Innkeeper itself; its host name is never a site's.
+    pub public_url: String,
+    data: PathBuf,
+    /// One build per image at a time; further sites wait for it instead of building the same thing.
+    builds: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl std::ops::Deref for Hosting {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What [`Hosting::open`] is made of.
+pub struct Ingredients {
+    /// The database.
+    pub db: Db,
+    /// The clock.
+    pub clock: Clock,
+    /// Seals the sites' secrets.
+    pub key: InstanceKey,
+    /// Tells pages what changed.
+    pub bus: Bus,
+    /// Section `[hosting]`.
+    pub config: HostingConfig,
+    /// Section `[edge]`.
+    pub edge: EdgeConfig,
+    /// Where people reach Innkeeper itself.
+    pub public_url: String,
+    /// The data folder.
+    pub data: PathBuf,
+}
+
+impl Hosting {
+    /// Prepares the folders; starts nothing and asks nothing of Docker.
+    pub fn open(ingredients: Ingredients) -> Result<Hosting> {
+        let Ingredients { db, clock, key, bus, config, edge, public_url, data } = ingredients;
+        config.validate()?;
+        edge.validate()?;
+        for folder in ["sites", "git", "edge", "backups/archives", "cache"] {
+            files::create_folder(&data.join(folder))?;
+        }
+        // Bind mounts and Compose need the full path.
+        let data = data.canonicalize().map_err(|error| files::storage(&data, error))?;
+        let proxy = Proxy::new(&edge, data.join("edge"))?;
+        let runtime = Runtime::new()?;
+        Ok(Hosting(Arc::new(Parts { db, clock, key, bus, config, edge, proxy, runtime, public_url, data, builds: Mutex::default() })))
+    }
+
+    /// `{data}/sites/{customer}/{app}`.
+    pub fn site_folder(&self, site: &Site) -> PathBuf {
+        self.data.join("sites").join(site.customer_id.as_str()).join(site.id.as_str())
+    }
+
+    /// `{data}/git/{app}.git`.
+    pub fn repository(&self, site: &Site) -> PathBuf {
+        self.data.join("git").join(format!("{}.git", site.id))
+    }
+
+    /// `{data}/backups/archives/{app}`.
+    pub fn archive_folder(&self, site: &Site) -> PathBuf {
+        self.data.join("backups/archives").join(site.id.as_str())
+    }
+
+    /// Where base images are kept on disk.
+    pub fn image_cache(&self) -> PathBuf {
+        match &self.config.image_cache {
+            path if path.as_os_str().is_empty() => self.data.join("cache/images"),
+            path => path.clone(),
+        }
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Where a customer clones a site's repository from.
+    pub fn repository_url(&self, site: &Site) -> String {
+        format!("{}/git/{}.git", self.public_url.trim_end_matches('/'), site.id)
+    }
+
+    /// The site's address for browsers.
+    pub fn url(&self, site: &Site) -> String {
+        self.proxy.url(&site.domain)
+    }
+
+    pub(crate) fn domain(&self, label: &str) -> Result<Host> {
+        Host::parse(&format!("{label}.{}", self.config.base_domain))
+    }
+
+    /// The panel's own name and everything below the base domain cannot be claimed as a customer's own domain.
+    pub(crate) fn refuse_own_domain(&self, domain: &Host) -> Result<()> {
+        let panel = self.public_url.split("://").nth(1).and_then(|rest| rest.split([':', '/']).next()).unwrap_or_default();
+        let base = self.config.base_domain.to_lowercase();
+        let own = domain.as_str() == panel || domain.as_str() == base || domain.as_str().ends_with(&format!(".{base}"));
+        if own {
+            return Err(Error::invalid("custom_domain", "belongs to this server; enter a domain of your own"));
+        }
+        Ok(())
+    }
+
+    /// The site's own network: 16 addresses of the pool.
+    pub(crate) fn subnet(&self, site: &Site) -> (Ipv4Addr, u8) {
+        self.subnet_of(site.network_slot)
+    }
+
+    pub(crate) fn subnet_of(&self, slot: i64) -> (Ipv4Addr, u8) {
+        let (base, _) = self.config.network_pool_base().expect("the pool was checked when this was opened");
+        (Ipv4Addr::from(base + (u32::try_from(slot).unwrap_or(0) << 4)), 28)
+    }
+
+    /// Tells pages that a site changed.
+    pub(crate) fn signal(&self, site: &Site) {
+        let topic = format!("site:{}", site.id);
+        self.bus.signal(topic.clone(), topic.clone());
+        self.bus.signal(format!("customer:{}", site.customer_id), "sites");
+        self.bus.signal("operators", "sites");
+    }
+
+    pub(crate) fn build_lock(&self, tag: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut builds = self.builds.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        builds.entry(tag.to_owned()).or_default().clone()
+    }
+}
+
+impl AsRef<Hosting> for Hosting {
+    fn as_ref(&self) -> &Hosting {
+        self
+    }
+}

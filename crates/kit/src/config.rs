@@ -5,7 +5,8 @@
 use std::path::Path;
 
 use figment::providers::{Env, Format, Toml};
-use figment::{Figment, Provider};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
 use serde::de::DeserializeOwned;
 
 use crate::{Error, FieldError, Result};
@@ -13,7 +14,8 @@ use crate::{Error, FieldError, Result};
 /// Reads a typed configuration.
 ///
 /// `defaults` is TOML that holds every key. Variables are called `{env_prefix}SECTION__KEY`
-/// (`INNKEEPER_EDGE__HTTP_PORT`); names in `not_configuration` are left alone.
+/// (`INNKEEPER_EDGE__HTTP_PORT`) and have the type that the defaults have there; names in `not_configuration` are left
+/// alone.
 pub fn load<T: DeserializeOwned>(
     defaults: &str,
     file: Option<&Path>,
@@ -28,7 +30,11 @@ pub fn load<T: DeserializeOwned>(
         }
         figment = figment.merge(Toml::file_exact(file));
     }
-    let env = Env::prefixed(env_prefix).ignore(not_configuration).split("__");
+    let defaults = Toml::string(defaults).data().map_err(|error| Error::internal(format!("the default configuration: {error}")))?;
+    let env = TypedEnv {
+        env: Env::prefixed(env_prefix).ignore(not_configuration).split("__"),
+        defaults: defaults.into_values().next().unwrap_or_default().into(),
+    };
     figment = figment.merge(env).merge(flags);
     figment.extract().map_err(|errors| {
         Error::Invalid(
@@ -48,11 +54,54 @@ pub fn load<T: DeserializeOwned>(
                         }
                         _ => error.path.join("."),
                     };
-                    FieldError { field, message: format!("{}{source}", error.kind) }
+                    let message = match &error.kind {
+                        // The kind would quote what was found.
+                        _ if is_secret(&field) => format!("cannot be read as what it has to be{source}"),
+                        kind => format!("{kind}{source}"),
+                    };
+                    FieldError { field, message }
                 })
                 .collect(),
         )
     })
+}
+
+/// The environment, read by the types of the defaults: where those have a text, `12345` is one, too.
+struct TypedEnv {
+    env: Env,
+    defaults: Value,
+}
+
+impl Provider for TypedEnv {
+    fn metadata(&self) -> Metadata {
+        self.env.metadata()
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let mut data = self.env.data()?;
+        for (key, text) in self.env.iter() {
+            if !matches!(self.defaults.find_ref(key.as_str()), Some(Value::String(..))) {
+                continue;
+            }
+            let (sections, name) = key.as_str().rsplit_once('.').unwrap_or(("", key.as_str()));
+            for dict in data.values_mut() {
+                let section = sections.split('.').filter(|section| !section.is_empty()).try_fold(dict, |dict, section| {
+                    match dict.get_mut(section) {
+                        Some(Value::Dict(_, inner)) => Some(inner),
+                        _ => None,
+                    }
+                });
+                if let Some(value) = section.and_then(|section| section.get_mut(name)) {
+                    *value = Value::String(value.tag(), text.clone());
+                }
+            }
+        }
+        Ok(data)
+    }
+}
+
+fn is_secret(field: &str) -> bool {
+    ["password", "secret", "token", "key"].iter().any(|ending| field.ends_with(ending))
 }
 
 #[cfg(test)]
@@ -93,5 +142,31 @@ mod tests {
         std::fs::write(&path, "[edge]\nhttp_port = \"many\"\n").unwrap();
         let error = load::<Settings>(DEFAULTS, Some(&path), "KIT_TEST_NONE_", &[], none()).unwrap_err().to_string();
         assert!(error.contains("edge.http_port") && error.contains("innkeeper.toml"), "{error}");
+    }
+
+    #[test]
+    fn variables_take_the_type_of_the_default_and_secrets_are_not_quoted() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Settings {
+            mail: Mail,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        struct Mail {
+            port: u16,
+            password: String,
+        }
+        let defaults = "[mail]\nport = 25\npassword = ''\n";
+        figment::Jail::expect_with(|jail| {
+            jail.set_env("KIT_TEST_TYPED_MAIL__PORT", "2525");
+            jail.set_env("KIT_TEST_TYPED_MAIL__PASSWORD", "0012345");
+            let settings: Settings = load(defaults, None, "KIT_TEST_TYPED_", &[], none()).unwrap();
+            assert_eq!((settings.mail.port, settings.mail.password.as_str()), (2525, "0012345"));
+
+            jail.create_file("innkeeper.toml", "[mail]\npassword = 987654321\n")?;
+            let file = jail.directory().join("innkeeper.toml");
+            let error = load::<Settings>(defaults, Some(&file), "KIT_TEST_NONE_", &[], none()).unwrap_err().to_string();
+            assert!(error.contains("mail.password") && !error.contains("987654321"), "{error}");
+            Ok(())
+        });
     }
 }

@@ -173,7 +173,6 @@ impl Command {
             Ok(status) => status?,
             Err(_) => return Err(timed_out(&description, self.timeout)),
         };
-        running.ended = true;
         check(status, &description, &tail.text())
     }
 
@@ -205,21 +204,22 @@ impl Command {
         if let Some(dir) = &self.dir {
             command.current_dir(dir);
         }
-        let child = command.spawn().map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => {
+        let child = command.spawn().map_err(|error| match (error.kind(), &self.dir) {
+            (std::io::ErrorKind::NotFound, Some(dir)) if !dir.is_dir() => {
+                Error::unavailable(format!("`{}` cannot be started: the folder {} is missing", self.program.to_string_lossy(), dir.display()))
+            }
+            (std::io::ErrorKind::NotFound, _) => {
                 Error::unavailable(format!("the program `{}` is not installed", self.program.to_string_lossy()))
             }
             _ => Error::unavailable_because(format!("`{}` cannot be started", self.program.to_string_lossy()), error),
         })?;
-        Ok(Running { group: child.id(), child, ended: false })
+        Ok(Running { child })
     }
 }
 
 /// A started process; its whole group dies with this value unless it ended by itself.
 struct Running {
     child: Child,
-    group: Option<u32>,
-    ended: bool,
 }
 
 impl Running {
@@ -230,32 +230,33 @@ impl Running {
             let status = self.child.wait().await.context(format!("waiting for `{description}`"))?;
             Ok::<_, Error>((status, Output { stdout: out?, stderr: err? }))
         };
-        match tokio::time::timeout(timeout, work).await {
-            Ok(outcome) => {
-                let (status, output) = outcome?;
-                self.ended = true;
-                let said = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
-                check(status, description, said)?;
-                Ok(output)
-            }
-            Err(_) => Err(timed_out(description, timeout)),
+        let Ok(outcome) = tokio::time::timeout(timeout, work).await else {
+            // At once, and not when dropped: another process of a pipe may be waiting for this one.
+            self.kill_group();
+            return Err(timed_out(description, timeout));
+        };
+        let (status, output) = outcome?;
+        let said = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
+        check(status, description, said)?;
+        Ok(output)
+    }
+
+    fn kill_group(&self) {
+        // None once it was waited for: its number may be another process's by then.
+        if let Some(group) = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).unwrap_or(0))) {
+            let _ = kill_process_group(group, Signal::KILL);
         }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
-        if let Some(group) = self.group.and_then(|id| Pid::from_raw(i32::try_from(id).unwrap_or(0))) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
+        self.kill_group();
     }
 }
 
 fn timed_out(description: &str, timeout: Duration) -> Error {
-    Error::unavailable(format!("`{description}` did not end within {} s and was stopped", timeout.as_secs()))
+    Error::unavailable(format!("`{description}` did not end within {timeout:?} and was stopped"))
 }
 
 fn check(status: ExitStatus, description: &str, said: &str) -> Result<()> {

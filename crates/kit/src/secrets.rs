@@ -101,19 +101,8 @@ impl InstanceKey {
                 Ok(InstanceKey(Arc::new(key)))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let key: [u8; 32] = rand::rng().random();
-                let partial = path.with_extension("new");
-                let mut file = std::fs::OpenOptions::new()
-                    .write(true)
-                    .create(true)
-                    .truncate(true)
-                    .mode(0o600)
-                    .open(&partial)
-                    .context("creating the instance key")?;
-                file.write_all(&key)?;
-                file.sync_all()?;
-                std::fs::rename(&partial, path).context("creating the instance key")?;
-                Ok(InstanceKey(Arc::new(key)))
+                create_key(path).context(format!("creating the instance key {}", path.display()))?;
+                InstanceKey::load_or_create(path)
             }
             Err(error) => Err(error).context(format!("reading the instance key {}", path.display())),
         }
@@ -140,6 +129,23 @@ impl InstanceKey {
             .decrypt(&XNonce::from(nonce), Payload { msg: body, aad: purpose.as_bytes() })
             .map_err(|_| broken())?;
         Ok(Secret(String::from_utf8(plain).map_err(|_| broken())?))
+    }
+}
+
+/// Writes a new key to `path` whole or not at all, and never over another one: of two that start together, one wins.
+fn create_key(path: &Path) -> std::io::Result<()> {
+    let partial = path.with_extension(format!("new-{}", random_alphanumeric(8)));
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
+    file.write_all(&rand::rng().random::<[u8; 32]>())?;
+    file.sync_all()?;
+    let linked = std::fs::hard_link(&partial, path);
+    std::fs::remove_file(&partial)?;
+    match linked {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            Some(folder) => std::fs::File::open(folder)?.sync_all(),
+            None => Ok(()),
+        },
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Asset {
     pub brotli: Option<&'static [u8]>,
     /// Value of `Content-Type`.
     pub content_type: &'static str,
-    /// Whether the name holds a hash: then `Cache-Control: public, max-age=31536000, immutable`.
+    /// Whether the name holds a hash (all do): then `Cache-Control: public, max-age=31536000, immutable`.
     pub immutable: bool,
 }
 
@@ -44,8 +44,13 @@ pub fn get(path: &str) -> Option<Asset> {
         gzip: file.gzip,
         brotli: file.brotli,
         content_type: content_type(path),
-        immutable: file.path != file.name,
+        immutable: true,
     })
+}
+
+/// Returns the path of every file, for [`get`].
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|file| file.path)
 }
 
 struct File {
@@ -64,6 +69,7 @@ fn content_type(path: &str) -> &'static str {
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("map" | "json") => "application/json",
+        Some("txt") => "text/plain; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("woff2") => "font/woff2",
         Some("png") => "image/png",
@@ -80,17 +86,30 @@ mod tests {
     #[test]
     fn style_and_script_are_there_compressed_and_immutable() {
         for name in ["app.css", "app.js"] {
-            let path = url(name).strip_prefix(PREFIX).expect("addresses start with the prefix");
+            let path = url(name)
+                .strip_prefix(PREFIX)
+                .expect("addresses start with the prefix");
             let asset = get(path).expect("every address has a file");
             assert!(asset.immutable);
-            assert!(asset.gzip.is_some_and(|small| small.len() < asset.bytes.len()));
-            assert!(asset.brotli.is_some_and(|small| small.len() < asset.bytes.len()));
+            assert!(
+                asset
+                    .gzip
+                    .is_some_and(|small| small.len() < asset.bytes.len())
+            );
+            assert!(
+                asset
+                    .brotli
+                    .is_some_and(|small| small.len() < asset.bytes.len())
+            );
         }
     }
 
     #[test]
     fn base_script_keeps_its_budget_of_60_kb() {
-        let asset = url("app.js").strip_prefix(PREFIX).and_then(get).expect("the script is there");
+        let asset = url("app.js")
+            .strip_prefix(PREFIX)
+            .and_then(get)
+            .expect("the script is there");
         assert!(asset.gzip.expect("scripts are compressed").len() <= 60_000);
     }
 

@@ -120,7 +120,11 @@ mod tests {
     #[test]
     fn state_has_colour_shape_and_word() {
         let badge = status(Status::Error).into_string();
-        assert!(badge.contains(r#"data-tone="serious""#) && badge.contains("<svg") && badge.contains("Error"));
+        assert!(
+            badge.contains(r#"data-tone="serious""#)
+                && badge.contains("<svg")
+                && badge.contains("Error")
+        );
     }
 
     #[test]

@@ -13,15 +13,15 @@ pub fn copy_field(label: &str, value: &str) -> Markup {
     }
 }
 
-/// Shows a secret as dots until it is asked for, with buttons to show and to copy it.
+/// Shows a secret as dots until it is asked for, with a button to copy it.
 ///
-/// The secret is in the page: use it for what the reader may know anyway. Without scripts it is shown on focus.
+/// The secret is in the page: use it for what the reader may know anyway.
 pub fn secret_field(label: &str, value: &str) -> Markup {
     html! {
-        div.copy-field data-reveal {
-            input.copy-value.copy-secret type="password" readonly value=(value) aria-label=(label) autocomplete="off" spellcheck="false";
-            button.button.button-quiet.button-icon.button-small.needs-js type="button" aria-label={ "Show " (label) } aria-pressed="false" data-reveal-button {
-                (icon::eye()) (icon::eye_off())
+        div.copy-field {
+            details.secret {
+                summary aria-label=(label) title="Show or hide" { span.secret-dots aria-hidden="true" { "••••••••••••" } (icon::eye()) (icon::eye_off()) }
+                code.copy-value tabindex="0" { (value) }
             }
             (copy_button(label, value))
         }
@@ -32,7 +32,7 @@ pub fn secret_field(label: &str, value: &str) -> Markup {
 pub fn secret_once(label: &str, value: &str) -> Markup {
     html! {
         div.secret-once role="status" {
-            p { (icon::key_round()) strong { (label) } " – copy it now, it is not shown again." }
+            p { (icon::key_round()) span { strong { (label) } " – copy it now, it is not shown again." } }
             (copy_field(label, value))
         }
     }
@@ -54,6 +54,8 @@ mod tests {
     #[test]
     fn secrets_are_dots_and_escaped() {
         let field = secret_field("Password", "a\"b<c").into_string();
-        assert!(field.contains(r#"type="password""#) && field.contains("a&quot;b&lt;c"));
+        assert!(
+            field.contains("<details class=\"secret\"><summary") && field.contains("a&quot;b&lt;c")
+        );
     }
 }

@@ -16,7 +16,7 @@ pub fn count(number: i64) -> String {
         out.push('−');
     }
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -34,12 +34,20 @@ pub fn decimal(number: f64, places: usize) -> String {
     let is_zero = text.chars().all(|digit| matches!(digit, '0' | '.'));
     let sign = if number < 0.0 && !is_zero { "−" } else { "" };
     let whole = whole.parse().map_or_else(|_| whole.to_owned(), count);
-    if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+    if fraction.is_empty() {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{fraction}")
+    }
 }
 
 /// Returns a share as percent: `percent(0.1234, 1)` is `12.3 %`.
 pub fn percent(share: f64, places: usize) -> String {
-    if share.is_finite() { format!("{}\u{a0}%", decimal(share * 100.0, places)) } else { MISSING.to_owned() }
+    if share.is_finite() {
+        format!("{}\u{a0}%", decimal(share * 100.0, places))
+    } else {
+        MISSING.to_owned()
+    }
 }
 
 /// Returns a size in the unit that reads best, thousand to the step: `1.4 GB`.
@@ -101,7 +109,10 @@ pub fn money(minor: i64, currency: &str) -> String {
     if places == 0 {
         format!("{sign}{mark}{amount}")
     } else {
-        format!("{sign}{mark}{amount}.{rest:0width$}", width = places as usize)
+        format!(
+            "{sign}{mark}{amount}.{rest:0width$}",
+            width = places as usize
+        )
     }
 }
 
@@ -116,7 +127,11 @@ pub fn ago(unix_ms: i64, now: i64) -> String {
         86_400..2_592_000 => (seconds / 86_400, "d"),
         _ => return date(unix_ms),
     };
-    if unix_ms <= now { format!("{amount}\u{a0}{unit} ago") } else { format!("in {amount}\u{a0}{unit}") }
+    if unix_ms <= now {
+        format!("{amount}\u{a0}{unit} ago")
+    } else {
+        format!("in {amount}\u{a0}{unit}")
+    }
 }
 
 /// Shows a moment relative to now, with the absolute time in the title. The browser keeps it current.
@@ -140,7 +155,13 @@ pub fn date(unix_ms: i64) -> String {
 /// Returns a day and time: `21 Nov 2026, 07:16:05 UTC`.
 pub fn date_time(unix_ms: i64) -> String {
     let at = Civil::of(unix_ms);
-    format!("{}, {:02}:{:02}:{:02}\u{a0}UTC", date(unix_ms), at.hour, at.minute, at.second)
+    format!(
+        "{}, {:02}:{:02}:{:02}\u{a0}UTC",
+        date(unix_ms),
+        at.hour,
+        at.minute,
+        at.second
+    )
 }
 
 /// Returns the time of day: `07:16:05`.
@@ -152,7 +173,10 @@ pub fn clock(unix_ms: i64) -> String {
 /// Returns a moment as machines read it: `2026-11-21T07:16:05Z`.
 pub fn iso(unix_ms: i64) -> String {
     let at = Civil::of(unix_ms);
-    format!("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", at.year, at.month, at.day, at.hour, at.minute, at.second)
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        at.year, at.month, at.day, at.hour, at.minute, at.second
+    )
 }
 
 struct Civil {
@@ -172,10 +196,15 @@ impl Civil {
         let rest = seconds.rem_euclid(86_400);
         let era = days.div_euclid(146_097);
         let day_of_era = days.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era =
+            (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let march_month = (5 * day_of_year + 2) / 153;
-        let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+        let month = if march_month < 10 {
+            march_month + 3
+        } else {
+            march_month - 9
+        };
         Self {
             year: year_of_era + era * 400 + i64::from(month <= 2),
             month: month as usize,
@@ -187,7 +216,9 @@ impl Civil {
     }
 
     fn month_name(&self) -> &'static str {
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][self.month - 1]
+        [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ][self.month - 1]
     }
 }
 

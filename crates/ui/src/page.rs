@@ -121,8 +121,20 @@ pub struct RailItem<'a> {
 
 impl<'a> RailItem<'a> {
     /// Returns one way through the product.
-    pub fn new(label: impl Into<Cow<'a, str>>, href: impl Into<Cow<'a, str>>, icon: Markup, current: bool) -> Self {
-        Self { label: label.into(), href: href.into(), icon, current, count: None, primary: false }
+    pub fn new(
+        label: impl Into<Cow<'a, str>>,
+        href: impl Into<Cow<'a, str>>,
+        icon: Markup,
+        current: bool,
+    ) -> Self {
+        Self {
+            label: label.into(),
+            href: href.into(),
+            icon,
+            current,
+            count: None,
+            primary: false,
+        }
     }
 }
 
@@ -138,7 +150,10 @@ pub struct Crumb<'a> {
 impl<'a> Crumb<'a> {
     /// Returns one step.
     pub fn new(label: impl Into<Cow<'a, str>>, href: impl Into<Cow<'a, str>>) -> Self {
-        Self { label: label.into(), href: href.into() }
+        Self {
+            label: label.into(),
+            href: href.into(),
+        }
     }
 }
 
@@ -178,7 +193,16 @@ pub fn shell(page: Page<'_>) -> Markup {
         (toast_area(page.toasts))
         @if page.palette { (palette()) }
     };
-    document(Document { title: page.title, brand: page.brand.name, theme: page.theme, rooms, scripts: page.scripts }, content)
+    document(
+        Document {
+            title: page.title,
+            brand: page.brand.name,
+            theme: page.theme,
+            rooms,
+            scripts: page.scripts,
+        },
+        content,
+    )
 }
 
 /// A page without the frame: sign-in, set-up, reset.
@@ -218,7 +242,16 @@ pub fn bare(page: Bare<'_>) -> Markup {
         }
         (toast_area(page.toasts))
     };
-    document(Document { title: page.title, brand: page.brand.name, theme: page.theme, rooms: None, scripts: &[] }, content)
+    document(
+        Document {
+            title: page.title,
+            brand: page.brand.name,
+            theme: page.theme,
+            rooms: None,
+            scripts: &[],
+        },
+        content,
+    )
 }
 
 /// Something that cannot be shown, and what to do now.
@@ -239,9 +272,23 @@ pub struct Problem<'a> {
 /// Shows a failure as a whole document, without the frame.
 pub fn error(brand: Brand<'_>, theme: Theme, failure: Problem<'_>) -> Markup {
     let title = problem_words(failure.status).0;
-    let title = if failure.title.is_empty() { title } else { failure.title };
-    let content = html! { div.bare { main #main .bare-main { (mark(&brand)) (problem(failure)) } } };
-    document(Document { title, brand: brand.name, theme, rooms: None, scripts: &[] }, content)
+    let title = if failure.title.is_empty() {
+        title
+    } else {
+        failure.title
+    };
+    let content =
+        html! { div.bare { main #main .bare-main { (mark(&brand)) (problem(failure)) } } };
+    document(
+        Document {
+            title,
+            brand: brand.name,
+            theme,
+            rooms: None,
+            scripts: &[],
+        },
+        content,
+    )
 }
 
 /// Shows a failure as the body of a page in the frame (with `own_heading`).
@@ -262,15 +309,36 @@ pub fn problem(problem: Problem<'_>) -> Markup {
 
 fn problem_words(status: u16) -> (&'static str, &'static str) {
     match status {
-        400 | 422 => ("This request cannot be read", "Something in the address or the form is not as expected. Go back and try again."),
-        401 => ("Please sign in", "Your session has ended. Sign in again to go on where you were."),
-        403 => ("You may not do this", "Your role does not allow it. Ask the owner of the account to do it, or to change your role."),
-        404 => ("There is nothing here", "The page may have moved, or the thing it was about has been deleted. Check the address, or start from the front."),
-        409 => ("Someone was faster", "This has changed since you opened it. Go back, look at the new state and try again."),
+        400 | 422 => (
+            "This request cannot be read",
+            "Something in the address or the form is not as expected. Go back and try again.",
+        ),
+        401 => (
+            "Please sign in",
+            "Your session has ended. Sign in again to go on where you were.",
+        ),
+        403 => (
+            "You may not do this",
+            "Your role does not allow it. Ask the owner of the account to do it, or to change your role.",
+        ),
+        404 => (
+            "There is nothing here",
+            "The page may have moved, or the thing it was about has been deleted. Check the address, or start from the front.",
+        ),
+        409 => (
+            "Someone was faster",
+            "This has changed since you opened it. Go back, look at the new state and try again.",
+        ),
         413 => ("That is too large", "Send a smaller file."),
         429 => ("Too many tries", "Wait a minute, then try again."),
-        502..=504 => ("Not available right now", "A part of the service is not answering. It usually comes back within a minute; try again."),
-        _ => ("Something went wrong on our side", "It has been noted. Try again; if it happens once more, tell your operator the reference below."),
+        502..=504 => (
+            "Not available right now",
+            "A part of the service is not answering. It usually comes back within a minute; try again.",
+        ),
+        _ => (
+            "Something went wrong on our side",
+            "It has been noted. Try again; if it happens once more, tell your operator the reference below.",
+        ),
     }
 }
 
@@ -304,12 +372,13 @@ fn document(head: Document<'_>, content: Markup) -> Markup {
     }
 }
 
-/// No styles written into the page, nothing evaluated: what the content security policy asks for.
-const HTMX_CONFIG: &str = r#"{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,"historyCacheSize":0,"refreshOnHistoryMiss":true,"scrollBehavior":"auto"}"#;
+/// No styles written into the page, nothing evaluated: what the content security policy asks for. An answer 422
+/// is a form that came back with errors, so it is shown.
+const HTMX_CONFIG: &str = r#"{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,"responseHandling":[{"code":"204","swap":false},{"code":"[23]..","swap":true},{"code":"422","swap":true},{"code":"[45]..","swap":false,"error":true}],"historyCacheSize":0,"refreshOnHistoryMiss":true,"scrollBehavior":"auto"}"#;
 
 fn mark(brand: &Brand<'_>) -> Markup {
     html! {
-        a.mark href=(if brand.href.is_empty() { "/" } else { brand.href }) {
+        a.mark href=(if brand.href.is_empty() { "/" } else { brand.href }) aria-label=(brand.name) {
             svg.mark-sign viewBox="0 0 24 24" aria-hidden="true" focusable="false" {
                 rect.mark-ground width="24" height="24" rx="6" {}
                 path.mark-figure d="M6.5 18V11.2a5.5 5.5 0 0 1 11 0V18M12 18v-4.5" {}
@@ -353,7 +422,10 @@ fn bottom_bar(groups: &[RailGroup<'_>]) -> Markup {
     const PLACES: usize = 4;
     let all = || groups.iter().flat_map(|group| &group.items);
     let marked = all().any(|item| item.primary);
-    let shown: Vec<_> = all().filter(|item| item.primary || !marked).take(PLACES).collect();
+    let shown: Vec<_> = all()
+        .filter(|item| item.primary || !marked)
+        .take(PLACES)
+        .collect();
     let rest_is_current = all().any(|item| item.current) && !shown.iter().any(|item| item.current);
     html! {
         @if !shown.is_empty() {
@@ -386,7 +458,7 @@ fn top_bar(page: &Page<'_>) -> Markup {
                     span.live-dot.needs-js role="status" data-live-dot data-state="connecting" { span.live-dot-mark aria-hidden="true" {} span.live-dot-word { "Connecting" } }
                 }
                 @if page.palette {
-                    button.palette-open.needs-js type="button" data-palette-open aria-haspopup="dialog" { (icon::search()) span.palette-open-word { "Search" } kbd { "Ctrl K" } }
+                    button.palette-open.needs-js type="button" data-palette-open aria-haspopup="dialog" aria-label="Search" { (icon::search()) span.palette-open-word { "Search" } kbd { "Ctrl K" } }
                 }
                 @if let Some(account) = &page.account { (account_menu(account, page.theme)) }
             }
@@ -395,7 +467,13 @@ fn top_bar(page: &Page<'_>) -> Markup {
 }
 
 fn account_menu(account: &Account<'_>, theme: Theme) -> Markup {
-    let initials: String = account.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).flat_map(char::to_uppercase).collect();
+    let initials: String = account
+        .name
+        .split_whitespace()
+        .filter_map(|word| word.chars().next())
+        .take(2)
+        .flat_map(char::to_uppercase)
+        .collect();
     html! {
         details.account data-popover {
             summary aria-label={ "Account menu of " (account.name) } { span.avatar aria-hidden="true" { (initials) } }
@@ -464,12 +542,24 @@ mod tests {
         let evil = "</title><script>\"'&";
         let links = [(evil, "/x")];
         let page = shell(Page {
-            brand: Brand { name: evil, href: "/" },
+            brand: Brand {
+                name: evil,
+                href: "/",
+            },
             title: evil,
             help: evil,
-            rail: &[RailGroup { label: evil, items: vec![RailItem::new(evil, evil, icon::house(), true)] }],
+            rail: &[RailGroup {
+                label: evil,
+                items: vec![RailItem::new(evil, evil, icon::house(), true)],
+            }],
             crumbs: &[Crumb::new(evil, evil)],
-            account: Some(Account { name: evil, detail: evil, links: &links, sign_out: evil, hidden: Markup::default() }),
+            account: Some(Account {
+                name: evil,
+                detail: evil,
+                links: &links,
+                sign_out: evil,
+                hidden: Markup::default(),
+            }),
             live_rooms: &[evil],
             toasts: &[Toast::ok(evil)],
             ..Page::default()
@@ -480,15 +570,35 @@ mod tests {
 
     #[test]
     fn pages_hold_no_inline_script_or_style() {
-        let page = shell(Page { title: "Sites", palette: true, live_rooms: &["a"], account: Some(Account::default()), ..Page::default() }).into_string();
-        assert!(!page.contains(" style=") && !page.contains(" onclick") && page.matches("<script").count() == 1);
+        let page = shell(Page {
+            title: "Sites",
+            palette: true,
+            live_rooms: &["a"],
+            account: Some(Account::default()),
+            ..Page::default()
+        })
+        .into_string();
+        assert!(
+            !page.contains(" style=")
+                && !page.contains(" onclick")
+                && page.matches("<script").count() == 1
+        );
         assert!(page.starts_with("<!DOCTYPE html>"));
     }
 
     #[test]
     fn failures_say_what_to_do() {
         for status in [403, 404, 429, 500, 503] {
-            let page = error(Brand::default(), Theme::System, Problem { status, reference: "req_1", ..Problem::default() }).into_string();
+            let page = error(
+                Brand::default(),
+                Theme::System,
+                Problem {
+                    status,
+                    reference: "req_1",
+                    ..Problem::default()
+                },
+            )
+            .into_string();
             assert!(page.contains(&format!("Error {status}")) && page.contains("req_1"));
         }
     }

@@ -1,1 +1,34 @@
-//! web
+#![doc = include_str!("../README.md")]
+
+pub mod app;
+pub mod changed;
+pub mod config;
+pub mod extract;
+pub mod frame;
+pub mod live;
+pub mod request;
+pub mod respond;
+pub mod router;
+pub mod routes;
+pub mod server;
+pub mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+mod account;
+mod api;
+mod csrf;
+mod entry;
+mod idempotency;
+mod openapi;
+mod operator;
+mod palette;
+mod people;
+mod portal;
+mod surroundings;
+
+pub use app::{App, Parts};
+pub use config::Config;
+pub use openapi::document as openapi_document;
+pub use router::routes;
+pub use server::serve;

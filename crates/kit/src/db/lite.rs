@@ -1,5 +1,7 @@
 //! SQLite: one writer, a few readers, statements on the blocking pool.
 
+use std::ops::Deref;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,29 +16,49 @@ use crate::{Context, Error, Result};
 const READERS: usize = 4;
 /// Page cache of one connection, in KiB (SQLite's own default is 2000).
 const CACHE_KIB: i64 = 1000;
+/// The log file is cut back to this size after a burst of writing.
+const MAX_LOG_BYTES: i64 = 32 << 20;
+/// How long a transaction waits for its turn. Longer means that one hangs, and everybody should hear of it.
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 pub(super) struct Lite {
-    writer: Arc<AsyncMutex<Connection>>,
+    // Dropped first: the last connection to close merges the log into the file, and a reader cannot.
     readers: Arc<Mutex<Vec<Connection>>>,
     reader_places: Arc<Semaphore>,
+    writer: Arc<AsyncMutex<Connection>>,
 }
 
 impl Lite {
     pub(super) fn open(path: &Path) -> Result<Lite> {
+        let attempted = || format!("opening the database file {}", path.display());
+        create_private(path)
+            .map_err(|error| Error::unavailable_because(format!("the database file {} cannot be opened", path.display()), error))?;
         let open = |flags| -> Result<Connection> {
-            let connection = Connection::open_with_flags(path, flags)
-                .map_err(|error| Error::unavailable_because(format!("the database file {} cannot be opened", path.display()), error))?;
-            connection.busy_timeout(Duration::from_secs(10))?;
-            connection.set_prepared_statement_cache_capacity(128);
-            connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-            connection.pragma_update(None, "foreign_keys", true)?;
-            Ok(connection)
+            let connect = || {
+                let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+                connection.busy_timeout(Duration::from_secs(10))?;
+                connection.set_prepared_statement_cache_capacity(128);
+                connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+                connection.pragma_update(None, "foreign_keys", true)?;
+                Ok(connection)
+            };
+            connect().map_err(classify).context(attempted())
         };
-        let writer = open(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        writer.pragma_update(None, "journal_mode", "WAL")?;
-        writer.pragma_update(None, "synchronous", "FULL")?;
+        let writer = open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let prepare = || {
+            let journal: String = writer.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+            writer.pragma_update(None, "synchronous", "FULL")?;
+            writer.pragma_update(None, "journal_size_limit", MAX_LOG_BYTES)?;
+            Ok(journal)
+        };
+        if prepare().map_err(classify).context(attempted())? != "wal" {
+            return Err(Error::unavailable(format!(
+                "the database file {} must be on a local disk: this one allows no write-ahead log",
+                path.display()
+            )));
+        }
         let readers = (0..READERS)
-            .map(|_| open(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX))
+            .map(|_| open(OpenFlags::SQLITE_OPEN_READ_ONLY))
             .collect::<Result<Vec<_>>>()?;
         Ok(Lite {
             writer: Arc::new(AsyncMutex::new(writer)),
@@ -57,33 +79,93 @@ impl Lite {
     }
 
     pub(super) async fn begin(&self) -> Result<Tx> {
-        let guard = self.writer.clone().lock_owned().await;
-        let guard = blocking(move || {
-            // A transaction whose future was dropped in the middle of a statement is still open here.
-            if !guard.is_autocommit() {
-                guard.execute_batch("rollback")?;
-            }
-            guard.execute_batch("begin immediate").map_err(|error| match error.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::DatabaseBusy) => Error::unavailable_because("the database is locked by another process", error),
-                _ => error.into(),
-            })?;
-            Ok(guard)
-        })
-        .await?;
-        Ok(Tx::lite(guard))
+        let guard = tokio::time::timeout(MAX_WAIT, self.writer.clone().lock_owned())
+            .await
+            .map_err(|_| Error::unavailable("the database is busy with one long change; please try again"))?;
+        let (writer, begun) = Writer(guard)
+            .run(|connection| {
+                connection.execute_batch("begin immediate").map_err(|error| match error.sqlite_error_code() {
+                    Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                        Error::unavailable_because("the database is locked by another process", error)
+                    }
+                    _ => classify(error),
+                })
+            })
+            .await?;
+        begun?;
+        Ok(Tx::lite(writer))
     }
 
+    /// Copies to a file beside `path` first, so that what has the name `path` is whole and on the disk.
     pub(super) async fn back_up_to(&self, path: &Path) -> Result<()> {
-        let path = path.display().to_string();
+        let path = path.to_owned();
         let place = self.reader_places.clone().acquire_owned().await.expect("the semaphore is never closed");
         let readers = self.readers.clone();
         blocking(move || {
             let _place = place;
+            let attempted = || format!("copying the database to {}", path.display());
+            if path.exists() {
+                return Err(Error::conflict(format!("{} exists already", path.display())));
+            }
+            let mut partial = path.clone().into_os_string();
+            partial.push(".part");
+            let name = partial.to_str().ok_or_else(|| Error::invalid("path", "must be UTF-8"))?;
             let reader = Borrowed::take(&readers);
-            reader.execute("vacuum into ?1", [&path]).context(format!("copying the database to {path}"))?;
-            Ok(())
+            // The rest of a copy that was interrupted; SQLite writes into an empty file only.
+            let _ = std::fs::remove_file(name);
+            let copied = create_private(Path::new(name))
+                .context(attempted())
+                .and_then(|()| reader.execute("vacuum into ?1", [name]).map_err(classify).context(attempted()))
+                .and_then(|_| std::fs::File::open(name).and_then(|file| file.sync_all()).context(attempted()))
+                .and_then(|()| std::fs::rename(name, &path).context(attempted()));
+            if copied.is_err() {
+                let _ = std::fs::remove_file(name);
+            }
+            copied
         })
         .await
+    }
+}
+
+/// Creates an empty file that only its owner may read; SQLite gives its log the same permissions.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(|_| ())
+}
+
+/// The connection that writes, lent out. Whatever is open when it is dropped is rolled back.
+pub(super) struct Writer(OwnedMutexGuard<Connection>);
+
+impl Writer {
+    /// Runs a statement on the blocking pool and comes back with it. When the future is dropped meanwhile, or the work
+    /// panics, the writer is free again as soon as the statement is through.
+    pub(super) async fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<(Writer, Result<T>)> {
+        blocking(move || {
+            let outcome = work(&self.0);
+            Ok((self, outcome))
+        })
+        .await
+    }
+
+    pub(super) async fn give_back(self) {
+        if self.0.is_autocommit() {
+            return;
+        }
+        let _ = blocking(move || {
+            drop(self);
+            Ok(())
+        })
+        .await;
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            let _ = self.0.execute_batch("rollback");
+        }
     }
 }
 
@@ -100,7 +182,7 @@ impl<'a> Borrowed<'a> {
     }
 }
 
-impl std::ops::Deref for Borrowed<'_> {
+impl Deref for Borrowed<'_> {
     type Target = Connection;
     fn deref(&self) -> &Connection {
         self.connection.as_ref().expect("present until dropped")
@@ -115,33 +197,21 @@ impl Drop for Borrowed<'_> {
     }
 }
 
-/// Runs a statement on the writer and hands the guard back, so that a dropped future cannot leave it locked.
-pub(super) async fn on_writer<T: Send + 'static>(
-    guard: OwnedMutexGuard<Connection>,
-    work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
-) -> Result<(OwnedMutexGuard<Connection>, Result<T>)> {
-    blocking(move || {
-        let outcome = work(&guard);
-        Ok((guard, outcome))
-    })
-    .await
-}
-
 pub(super) fn query<T: FromRow>(connection: &Connection, sql: &Sql) -> Result<Vec<T>> {
     let text = numbered(&sql.text);
     let describe = || format!("running `{}`", sql.text);
-    let mut statement = connection.prepare_cached(&text).context(describe())?;
-    let mut rows = statement.query(params_from_iter(&sql.args)).context(describe())?;
+    let mut statement = connection.prepare_cached(&text).map_err(classify).context(describe())?;
+    let mut rows = statement.query(params_from_iter(&sql.args)).map_err(classify).context(describe())?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(classify).context(describe())? {
-        found.push(T::from_row(&Row::Lite(row))?);
+        found.push(T::from_row(&Row::Lite(row)).context(describe())?);
     }
     Ok(found)
 }
 
 pub(super) fn execute(connection: &Connection, sql: &Sql) -> Result<u64> {
     let describe = || format!("running `{}`", sql.text);
-    let mut statement = connection.prepare_cached(&numbered(&sql.text)).context(describe())?;
+    let mut statement = connection.prepare_cached(&numbered(&sql.text)).map_err(classify).context(describe())?;
     let touched = statement.execute(params_from_iter(&sql.args)).map_err(classify).context(describe())?;
     Ok(touched as u64)
 }
@@ -152,21 +222,41 @@ pub(super) fn classify(error: rusqlite::Error) -> Error {
         Some(ErrorCode::ConstraintViolation) => Error::conflict(format!("it clashes with what is stored: {error}")),
         Some(ErrorCode::DiskFull) => Error::unavailable_because("the disk of the data folder is full", error),
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen) => Error::unavailable_because("the data folder cannot be written", error),
+        Some(ErrorCode::SystemIoFailure) => Error::unavailable_because("the disk of the data folder fails", error),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            Error::unavailable_because("the database file is damaged; restore it from a backup", error)
+        }
         _ => error.into(),
     }
 }
 
 /// `$1` as SQLite's `?1`: there, `$1` is a *name* whose position follows from its first appearance, looked up linearly.
+/// Texts in quotes and comments (which may hold a lone apostrophe) stay as they are.
 fn numbered(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut in_quotes = false;
-    for c in text.chars() {
-        in_quotes ^= c == '\'';
-        out.push(if c == '$' && !in_quotes { '?' } else { c });
+    let (mut in_quotes, mut in_comment) = (false, false);
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        in_quotes ^= c == '\'' && !in_comment;
+        in_comment |= c == '-' && rest.peek() == Some(&'-') && !in_quotes;
+        in_comment &= c != '\n';
+        out.push(if c == '$' && !in_quotes && !in_comment { '?' } else { c });
     }
     out
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|panic| Error::internal(format!("a database task panicked: {panic}")))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_numbered_outside_of_texts_and_comments() {
+        assert_eq!(numbered("select $1, '$2', 'it''s $3', $4"), "select ?1, '$2', 'it''s $3', ?4");
+        assert_eq!(numbered("select $1 -- the site's $2\nwhere a = $2"), "select ?1 -- the site's $2\nwhere a = ?2");
+        assert_eq!(numbered("select '--', $1 - -$2"), "select '--', ?1 - -?2");
+    }
 }

@@ -5,7 +5,7 @@
 
 use include_dir::{Dir, include_dir};
 
-use super::{Db, sql};
+use super::{Db, dialect, sql};
 use crate::secrets::sha256_hex;
 use crate::{Context, Error, Result};
 
@@ -46,13 +46,10 @@ pub fn migrations() -> Vec<Migration> {
 }
 
 pub(super) async fn run(db: &Db, migrations: &[Migration]) -> Result<Vec<String>> {
-    db.write(async |tx| {
-        if tx.is_postgres() {
-            // Two instances that start together take turns. Read committed, so that the second one sees what the
-            // first one did while it waited. The key is the word "innkeep" as a number.
-            tx.batch("set transaction isolation level read committed; select pg_advisory_xact_lock(29676293081884016)".to_owned())
-                .await?;
-        }
+    // Read committed, so that of two instances that start together the second one sees what the first one did while it
+    // waited.
+    db.write_read_committed(async |tx| {
+        dialect::lock_migrations(&tx).await?;
         tx.batch(
             "create table if not exists schema_migration (
                version bigint primary key,

@@ -26,10 +26,17 @@ pub use tx::Tx;
 pub use value::{FromRow, FromValue, Row, Value};
 
 /// One SQL text with its arguments.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Sql {
     text: std::borrow::Cow<'static, str>,
     args: Vec<Value>,
+}
+
+impl std::fmt::Debug for Sql {
+    /// The text alone: arguments may be secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sql({})", self.text)
+    }
 }
 
 /// Starts a statement; arguments follow with [`Sql::bind`] in the order of `$1`, `$2`, ….
@@ -50,6 +57,19 @@ impl Sql {
     pub fn and(mut self, text: &'static str) -> Sql {
         self.text = format!("{} {text}", self.text).into();
         self
+    }
+
+    /// Refuses what one of the databases would refuse or change, so that both answer alike: PostgreSQL has no texts with
+    /// a NUL, and SQLite turns "not a number" into null.
+    fn check(&self) -> Result<()> {
+        for value in &self.args {
+            match value {
+                Value::Text(text) if text.contains('\0') => return Err(Error::invalid("text", "must not contain a NUL character")),
+                Value::Real(real) if real.is_nan() => return Err(Error::invalid("number", "must be a number")),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 
@@ -74,6 +94,20 @@ impl std::fmt::Debug for Db {
 
 /// How often a transaction that lost a race is run again before the caller is told to come back.
 const MAX_RETRIES: u32 = 12;
+
+/// What a transaction of PostgreSQL sees of others; SQLite's only writer sees all of them, finished.
+#[derive(Clone, Copy)]
+enum Isolation {
+    /// As if it were alone. One that could not have been is run again.
+    Serializable,
+    /// Whatever is committed when a statement begins. For the queue, whose workers would only run each other over.
+    ReadCommitted,
+}
+
+tokio::task_local! {
+    /// Set while the closure of a `write` runs.
+    static IN_TRANSACTION: ();
+}
 
 impl Db {
     /// Opens (and creates) the SQLite file at `path`.
@@ -102,6 +136,7 @@ impl Db {
 
     /// All rows of a query.
     pub async fn all<T: FromRow + Send + 'static>(&self, sql: Sql) -> Result<Vec<T>> {
+        sql.check()?;
         match &*self.engine {
             Engine::Lite(lite) => lite.read(sql).await,
             Engine::Postgres(postgres) => postgres.read(sql).await,
@@ -127,43 +162,64 @@ impl Db {
     /// Runs `work` in a transaction: all of it or nothing.
     ///
     /// `work` may run more than once (PostgreSQL asks for it when two transactions clash), so it only touches the
-    /// database. A dropped future rolls back. An error rolls back and is returned.
+    /// database, and only through its `tx`. A dropped future rolls back. An error rolls back and is returned. A failed
+    /// statement ends the transaction, also when `work` goes on: expect clashes by `on conflict`, not by trying.
     pub async fn write<T, F, Fut>(&self, work: F) -> Result<T>
     where
         // Not `AsyncFn(&Tx)`: its future cannot be shown to be `Send` on stable Rust, and handlers need that.
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = Result<T>>,
     {
+        self.write_at(Isolation::Serializable, work).await
+    }
+
+    /// Like [`Db::write`], but on PostgreSQL each statement sees what others committed before it: for work that takes
+    /// row locks and would otherwise be run again and again, such as claiming jobs.
+    pub(crate) async fn write_read_committed<T, F, Fut>(&self, work: F) -> Result<T>
+    where
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = Result<T>>,
+    {
+        self.write_at(Isolation::ReadCommitted, work).await
+    }
+
+    async fn write_at<T, F, Fut>(&self, isolation: Isolation, work: F) -> Result<T>
+    where
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = Result<T>>,
+    {
+        if IN_TRANSACTION.try_with(|()| ()).is_ok() {
+            // On SQLite it would wait for itself forever.
+            return Err(Error::internal("a transaction inside of a transaction: use the `tx` of the outer one"));
+        }
         let mut attempt = 0;
         loop {
             let tx = match &*self.engine {
                 Engine::Lite(lite) => lite.begin().await?,
-                Engine::Postgres(postgres) => postgres.begin().await?,
+                Engine::Postgres(postgres) => postgres.begin(isolation).await?,
             };
-            let outcome = match work(tx.clone()).await {
-                Ok(value) => {
-                    let rings = tx.rings_job_bell();
-                    tx.commit().await.map(|()| {
-                        if rings {
-                            self.job_bell.notify_waiters();
-                        }
-                        value
-                    })
-                }
+            let outcome = match IN_TRANSACTION.scope((), work(tx.clone())).await {
+                Ok(value) => tx.commit().await.map(|()| value),
                 Err(error) => {
                     tx.roll_back().await;
                     Err(error)
                 }
             };
             match outcome {
-                Err(error) if postgres::lost_a_race(&error) && attempt < MAX_RETRIES => {
+                Ok(value) => {
+                    if tx.rings_job_bell() {
+                        self.job_bell.notify_waiters();
+                    }
+                    return Ok(value);
+                }
+                Err(_) if tx.lost_a_race() && attempt < MAX_RETRIES => {
                     attempt += 1;
                     tokio::time::sleep(Duration::from_millis(u64::from(rand::random::<u8>()) * u64::from(attempt) / 16)).await;
                 }
-                Err(error) if postgres::lost_a_race(&error) => {
+                Err(error) if tx.lost_a_race() => {
                     return Err(Error::unavailable_because("the database is very busy; please try again", error));
                 }
-                outcome => return outcome,
+                Err(error) => return Err(error),
             }
         }
     }
@@ -173,7 +229,7 @@ impl Db {
         self.one::<(i64,)>(sql("select cast(1 as bigint)")).await.map(|_| ())
     }
 
-    /// Copies the whole database to `path` while it is in use (SQLite only; PostgreSQL has `pg_dump`).
+    /// Copies the whole database to the new file `path` while it is in use (SQLite only; PostgreSQL has `pg_dump`).
     pub async fn back_up_to(&self, path: &Path) -> Result<()> {
         match &*self.engine {
             Engine::Lite(lite) => lite.back_up_to(path).await,
@@ -181,6 +237,3 @@ impl Db {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

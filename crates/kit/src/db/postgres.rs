@@ -1,13 +1,15 @@
 //! PostgreSQL: a pool, cached statements, SERIALIZABLE transactions.
 
+use std::error::Error as StdError;
+use std::ops::Deref;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
 use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
-use super::{FromRow, Row, Sql, Tx};
+use super::{FromRow, Isolation, Row, Sql, Tx};
 use crate::{Context, Error, Result};
 
 pub(super) struct Postgres {
@@ -40,17 +42,59 @@ impl Postgres {
     }
 
     async fn connection(&self) -> Result<Object> {
-        self.pool.get().await.map_err(|error| Error::unavailable_because("PostgreSQL does not answer", error))
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Timeout(TimeoutType::Wait) => Error::unavailable("all connections to PostgreSQL are busy; please try again"),
+            PoolError::Backend(error) if says(&error, "error performing TLS handshake") => Error::unavailable_because(
+                "PostgreSQL's certificate is not trusted; install its authority's certificate on this machine, \
+                 or append sslmode=disable to the address when the way there is safe",
+                error,
+            ),
+            PoolError::Backend(error) => match error.as_db_error() {
+                Some(refusal) => Error::unavailable(format!("PostgreSQL refuses the connection: {}", refusal.message())),
+                None => Error::unavailable_because("PostgreSQL does not answer", error),
+            },
+            error => Error::unavailable_because("PostgreSQL does not answer", error),
+        })
     }
 
     pub(super) async fn read<T: FromRow>(&self, sql: Sql) -> Result<Vec<T>> {
         query(&self.connection().await?, &sql).await
     }
 
-    pub(super) async fn begin(&self) -> Result<Tx> {
-        let connection = self.connection().await?;
-        connection.batch_execute("begin isolation level serializable").await.map_err(classify)?;
+    pub(super) async fn begin(&self, isolation: Isolation) -> Result<Tx> {
+        // Lent before it begins: a future dropped in between must not return an open transaction to the pool.
+        let connection = Lent(Some(self.connection().await?));
+        let begin = match isolation {
+            Isolation::Serializable => "begin isolation level serializable",
+            Isolation::ReadCommitted => "begin isolation level read committed",
+        };
+        connection.batch_execute(begin).await.map_err(classify)?;
         Ok(Tx::postgres(connection))
+    }
+}
+
+/// A connection with an open transaction. Dropped, it is closed, and the server rolls back.
+pub(super) struct Lent(Option<Object>);
+
+impl Lent {
+    /// Returns it to the pool, when its transaction has ended.
+    pub(super) fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Deref for Lent {
+    type Target = Object;
+    fn deref(&self) -> &Object {
+        self.0.as_ref().expect("present until given back")
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
     }
 }
 
@@ -62,7 +106,7 @@ pub(super) async fn query<T: FromRow>(connection: &Object, sql: &Sql) -> Result<
     let describe = || format!("running `{}`", sql.text);
     let statement = connection.prepare_cached(&sql.text).await.map_err(classify).context(describe())?;
     let rows = connection.query(&statement, &parameters(sql)).await.map_err(classify).context(describe())?;
-    rows.iter().map(|row| T::from_row(&Row::Postgres(row))).collect()
+    rows.iter().map(|row| T::from_row(&Row::Postgres(row))).collect::<Result<_>>().context(describe())
 }
 
 pub(super) async fn execute(connection: &Object, sql: &Sql) -> Result<u64> {
@@ -72,13 +116,19 @@ pub(super) async fn execute(connection: &Object, sql: &Sql) -> Result<u64> {
 }
 
 pub(super) fn classify(error: tokio_postgres::Error) -> Error {
-    match error.code() {
-        Some(code) if code.code().starts_with("23") => {
+    match error.code().map(SqlState::code) {
+        Some(code) if code.starts_with("23") => {
             let detail = error.as_db_error().and_then(|db| db.constraint()).unwrap_or("a constraint").to_owned();
             Error::conflict(format!("it clashes with what is stored: {detail}"))
         }
-        Some(&SqlState::DISK_FULL) => Error::unavailable_because("the disk of the database server is full", error),
-        None if error.is_closed() => Error::unavailable_because("PostgreSQL closed the connection", error),
+        Some("53100") => Error::unavailable_because("the disk of the database server is full", error),
+        // Connection trouble, out of resources, shut down by its operator.
+        Some(code) if ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => {
+            Error::unavailable_because("PostgreSQL is not available", error)
+        }
+        None if error.is_closed() || StdError::source(&error).is_some_and(|source| source.is::<std::io::Error>()) => {
+            Error::unavailable_because("the connection to PostgreSQL broke", error)
+        }
         _ => error.into(),
     }
 }
@@ -90,4 +140,8 @@ pub(super) fn lost_a_race(error: &Error) -> bool {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<tokio_postgres::Error>())
         .any(|error| matches!(error.code(), Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED)))
+}
+
+fn says(error: &tokio_postgres::Error, text: &str) -> bool {
+    error.to_string().contains(text)
 }

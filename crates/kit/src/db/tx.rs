@@ -1,13 +1,17 @@
 //! A transaction of either database. Made by [`Db::write`](super::Db::write) only.
+//!
+//! Both databases behave alike here. A statement that failed ends its transaction (PostgreSQL would turn the later
+//! `commit` into a silent rollback, SQLite would commit the rest), and so does a statement whose future was dropped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use deadpool_postgres::Object;
 use rusqlite::Connection;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::Mutex;
 
-use super::{FromRow, Sql, lite, postgres};
+use super::lite::{self, Writer};
+use super::postgres::{self, Lent};
+use super::{FromRow, Sql};
 use crate::{Error, Result};
 
 /// An open transaction. A handle: it is over when the `write` that made it ends, whoever still holds a copy.
@@ -17,55 +21,43 @@ pub struct Tx(Arc<Inner>);
 struct Inner {
     engine: Engine,
     rings_job_bell: AtomicBool,
+    /// A statement failed: nothing more may run, and the commit is refused.
+    failed: AtomicBool,
+    /// It failed because another transaction won: the whole `write` may be run again.
+    lost_a_race: AtomicBool,
 }
 
-/// The connection is gone once the transaction has ended, or when a statement's future was dropped.
+/// Lent to each statement in turn. Empty once the transaction has ended, and when a statement's future was dropped:
+/// then both kinds clean up by themselves when they are dropped ([`Writer`], [`Lent`]).
 enum Engine {
-    /// The writer, lent to each statement in turn; the next `begin` rolls back what a dropped future left open.
-    Lite(Mutex<Option<OwnedMutexGuard<Connection>>>),
-    /// A connection of the pool; closed instead of returned when the transaction was dropped before its end.
-    Postgres(Mutex<Option<Object>>),
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        match &mut self.engine {
-            Engine::Lite(slot) => {
-                if let Some(guard) = slot.get_mut().take()
-                    && !guard.is_autocommit()
-                {
-                    let _ = guard.execute_batch("rollback");
-                }
-            }
-            Engine::Postgres(slot) => {
-                if let Some(connection) = slot.get_mut().take() {
-                    // The server rolls back when the connection closes.
-                    drop(Object::take(connection));
-                }
-            }
-        }
-    }
+    Lite(Mutex<Option<Writer>>),
+    Postgres(Mutex<Option<Lent>>),
 }
 
 impl Tx {
-    pub(super) fn lite(guard: OwnedMutexGuard<Connection>) -> Tx {
-        Tx::of(Engine::Lite(Mutex::new(Some(guard))))
+    pub(super) fn lite(writer: Writer) -> Tx {
+        Tx::of(Engine::Lite(Mutex::new(Some(writer))))
     }
 
-    pub(super) fn postgres(connection: Object) -> Tx {
+    pub(super) fn postgres(connection: Lent) -> Tx {
         Tx::of(Engine::Postgres(Mutex::new(Some(connection))))
     }
 
     fn of(engine: Engine) -> Tx {
-        Tx(Arc::new(Inner { engine, rings_job_bell: AtomicBool::new(false) }))
+        Tx(Arc::new(Inner {
+            engine,
+            rings_job_bell: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            lost_a_race: AtomicBool::new(false),
+        }))
     }
 
-    /// Whether this is PostgreSQL: for [`super::dialect`] alone.
-    pub(super) fn is_postgres(&self) -> bool {
+    /// Whether this is PostgreSQL; for [`dialect`](super::dialect) only.
+    pub fn is_postgres(&self) -> bool {
         matches!(self.0.engine, Engine::Postgres(_))
     }
 
-    /// Lets workers look for jobs as soon as this commits.
+    /// Wakes the job runner once this transaction is committed.
     pub(crate) fn ring_job_bell(&self) {
         self.0.rings_job_bell.store(true, Ordering::Relaxed);
     }
@@ -74,12 +66,23 @@ impl Tx {
         self.0.rings_job_bell.load(Ordering::Relaxed)
     }
 
+    /// Whether a statement or the commit failed only because another transaction won.
+    ///
+    /// Remembered here and not read from the error that `write` gets, because its closure may have wrapped or dropped it.
+    pub(super) fn lost_a_race(&self) -> bool {
+        self.0.lost_a_race.load(Ordering::Relaxed)
+    }
+
     /// All rows of a query, as this transaction sees them.
     pub async fn all<T: FromRow + Send + 'static>(&self, sql: Sql) -> Result<Vec<T>> {
-        match &self.0.engine {
-            Engine::Lite(slot) => on_lite(slot, move |connection| lite::query(connection, &sql)).await,
-            Engine::Postgres(slot) => postgres::query(slot.lock().await.as_ref().ok_or_else(over)?, &sql).await,
-        }
+        self.statement(async {
+            sql.check()?;
+            match &self.0.engine {
+                Engine::Lite(slot) => on_lite(slot, move |connection| lite::query(connection, &sql)).await,
+                Engine::Postgres(slot) => on_postgres(slot, async |connection| postgres::query(connection, &sql).await).await,
+            }
+        })
+        .await
     }
 
     /// The first row of a query, if there is one.
@@ -95,61 +98,89 @@ impl Tx {
 
     /// One changing statement; returns the number of rows it touched.
     pub async fn execute(&self, sql: Sql) -> Result<u64> {
-        match &self.0.engine {
-            Engine::Lite(slot) => on_lite(slot, move |connection| lite::execute(connection, &sql)).await,
-            Engine::Postgres(slot) => postgres::execute(slot.lock().await.as_ref().ok_or_else(over)?, &sql).await,
-        }
+        self.statement(async {
+            sql.check()?;
+            match &self.0.engine {
+                Engine::Lite(slot) => on_lite(slot, move |connection| lite::execute(connection, &sql)).await,
+                Engine::Postgres(slot) => on_postgres(slot, async |connection| postgres::execute(connection, &sql).await).await,
+            }
+        })
+        .await
     }
 
     /// Several statements without arguments: for migrations.
     pub(super) async fn batch(&self, text: String) -> Result<()> {
-        match &self.0.engine {
-            Engine::Lite(slot) => on_lite(slot, move |connection| Ok(connection.execute_batch(&text)?)).await,
-            Engine::Postgres(slot) => {
-                let slot = slot.lock().await;
-                slot.as_ref().ok_or_else(over)?.batch_execute(&text).await.map_err(postgres::classify)
+        self.statement(async {
+            match &self.0.engine {
+                Engine::Lite(slot) => {
+                    on_lite(slot, move |connection| connection.execute_batch(&text).map_err(lite::classify)).await
+                }
+                Engine::Postgres(slot) => {
+                    on_postgres(slot, async |connection| connection.batch_execute(&text).await.map_err(postgres::classify)).await
+                }
             }
-        }
+        })
+        .await
     }
 
     pub(super) async fn commit(&self) -> Result<()> {
+        let committed = self
+            .statement(async {
+                match &self.0.engine {
+                    Engine::Lite(slot) => {
+                        on_lite(slot, |connection| connection.execute_batch("commit").map_err(lite::classify)).await
+                    }
+                    Engine::Postgres(slot) => {
+                        on_postgres(slot, async |connection| {
+                            connection.batch_execute("commit").await.map_err(postgres::classify)
+                        })
+                        .await
+                    }
+                }
+            })
+            .await;
+        match committed {
+            Ok(()) => self.give_back().await,
+            Err(_) => self.roll_back().await,
+        }
+        committed
+    }
+
+    pub(super) async fn roll_back(&self) {
+        if let Engine::Postgres(slot) = &self.0.engine {
+            // When this fails the connection is broken; it is then closed instead of returned.
+            if on_postgres(slot, async |connection| Ok(connection.batch_execute("rollback").await?)).await.is_err() {
+                slot.lock().await.take();
+            }
+        }
+        self.give_back().await;
+    }
+
+    async fn give_back(&self) {
         match &self.0.engine {
             Engine::Lite(slot) => {
-                let outcome = on_lite(slot, |connection| {
-                    connection.execute_batch("commit").map_err(|error| {
-                        // A commit that fails (disk full) leaves the transaction open.
-                        let _ = connection.execute_batch("rollback");
-                        lite::classify(error)
-                    })
-                })
-                .await;
-                slot.lock().await.take();
-                outcome
+                if let Some(writer) = slot.lock().await.take() {
+                    writer.give_back().await;
+                }
             }
             Engine::Postgres(slot) => {
-                let mut slot = slot.lock().await;
-                slot.as_ref().ok_or_else(over)?.batch_execute("commit").await.map_err(postgres::classify)?;
-                slot.take();
-                Ok(())
+                if let Some(connection) = slot.lock().await.take() {
+                    connection.give_back();
+                }
             }
         }
     }
 
-    pub(super) async fn roll_back(&self) {
-        match &self.0.engine {
-            Engine::Lite(slot) => {
-                let _ = on_lite(slot, |connection| Ok(connection.execute_batch("rollback")?)).await;
-                slot.lock().await.take();
-            }
-            Engine::Postgres(slot) => {
-                let mut slot = slot.lock().await;
-                if let Some(connection) = slot.as_ref()
-                    && connection.batch_execute("rollback").await.is_ok()
-                {
-                    slot.take();
-                }
-            }
+    async fn statement<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        if self.0.failed.load(Ordering::Relaxed) {
+            return Err(Error::internal("an earlier statement of this transaction failed; nothing of it is kept"));
         }
+        let outcome = work.await;
+        if let Err(error) = &outcome {
+            self.0.lost_a_race.fetch_or(postgres::lost_a_race(error), Ordering::Relaxed);
+            self.0.failed.store(true, Ordering::Relaxed);
+        }
+        outcome
     }
 }
 
@@ -158,12 +189,22 @@ fn over() -> Error {
 }
 
 async fn on_lite<T: Send + 'static>(
-    slot: &Mutex<Option<OwnedMutexGuard<Connection>>>,
+    slot: &Mutex<Option<Writer>>,
     work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let mut slot = slot.lock().await;
-    let guard = slot.take().ok_or_else(over)?;
-    let (guard, outcome) = lite::on_writer(guard, work).await?;
-    *slot = Some(guard);
+    let writer = slot.take().ok_or_else(over)?;
+    // A future dropped here leaves the slot empty; the blocking thread drops the writer when the statement is through.
+    let (writer, outcome) = writer.run(work).await?;
+    *slot = Some(writer);
+    outcome
+}
+
+async fn on_postgres<T>(slot: &Mutex<Option<Lent>>, work: impl AsyncFnOnce(&deadpool_postgres::Object) -> Result<T>) -> Result<T> {
+    let mut slot = slot.lock().await;
+    let connection = slot.take().ok_or_else(over)?;
+    // A future dropped here drops the connection too: nobody knows whether the statement was sent.
+    let outcome = work(&connection).await;
+    *slot = Some(connection);
     outcome
 }

@@ -56,16 +56,22 @@ pub trait FromValue: Sized {
     fn from_value(value: Value) -> Result<Self>;
 }
 
+impl Value {
+    /// What it is, without saying its content: that may be a secret.
+    fn kind(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Int(_) => "an integer",
+            Value::Real(_) => "a real",
+            Value::Text(_) => "a text",
+            Value::Blob(_) => "bytes",
+        }
+    }
+}
+
 fn mismatch<T>(wanted: &str, found: &Value) -> Result<T> {
-    let found = match found {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Int(_) => "an integer",
-        Value::Real(_) => "a real",
-        Value::Text(_) => "a text",
-        Value::Blob(_) => "bytes",
-    };
-    Err(Error::internal(format!("a column holds {found} where {wanted} was expected")))
+    Err(Error::internal(format!("a column holds {} where {wanted} was expected", found.kind())))
 }
 
 impl FromValue for i64 {
@@ -226,7 +232,7 @@ impl ToSql for Value {
             (Value::Real(it), &Type::FLOAT8) => it.to_sql(ty, out),
             (Value::Text(it), &Type::TEXT | &Type::VARCHAR | &Type::NAME) => it.to_sql(ty, out),
             (Value::Blob(it), &Type::BYTEA) => it.to_sql(ty, out),
-            (value, ty) => Err(format!("cannot bind {value:?} to a parameter of type {ty}").into()),
+            (value, ty) => Err(format!("cannot bind {} to a parameter of type {ty}", value.kind()).into()),
         }
     }
 

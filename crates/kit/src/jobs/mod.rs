@@ -5,7 +5,9 @@
 //! (a crash between its work and its last statement), so it must be safe to. A reconciler takes no input: it compares
 //! wanted with actual, closes the gap and says what it did.
 
+mod attempt;
 mod reconcile;
+mod registry;
 mod worker;
 
 use std::future::Future;
@@ -15,10 +17,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use reconcile::{Reconciler, ReconcilerState, reconcilers};
-pub use worker::{Registry, Runner};
+pub use registry::Registry;
+pub use worker::Runner;
 
 use crate::db::Sql;
-use crate::{Clock, Db, Result, Timestamp, Tx, from_row, id_type, sql, text_enum};
+use crate::{Clock, Db, Error, Result, Timestamp, Tx, from_row, id_type, sql, text_enum};
 
 id_type!(
     /// One job.
@@ -29,6 +32,8 @@ id_type!(
 pub const LEASE: Duration = Duration::from_secs(30);
 /// Finished jobs stay listed this long.
 pub const KEEP_DONE: Duration = Duration::from_secs(7 * 86_400);
+/// Dead jobs stay listed this long.
+pub const KEEP_DEAD: Duration = Duration::from_secs(90 * 86_400);
 
 text_enum!(
     /// Where a job is in its life.
@@ -54,9 +59,12 @@ pub trait Job<C>: Serialize + DeserializeOwned + Send + Sync + 'static {
     const TIMEOUT: Duration = Duration::from_secs(600);
 
     /// Does the work. Transient errors are retried, others end it at once as dead.
+    ///
+    /// The future is dropped when the instance stops, and the job then begins anew with the same attempt.
     fn run(self, context: C, attempt: Attempt) -> impl Future<Output = Result<()>> + Send;
 
-    /// Called once when it will not be tried again, so that what waits for it can be told.
+    /// Called when it will not be tried again, so that what waits for it can be told. Called again if it fails or the
+    /// process dies in it, so it must be safe to run twice, too.
     fn gave_up(self, _context: C, _error: String) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }
@@ -105,7 +113,8 @@ from_row!(JobRow { id, kind, payload, state, attempts, max_attempts, run_at, cre
 /// When and how often a job may stand in the queue.
 #[derive(Debug, Clone, Default)]
 pub struct Enqueue {
-    /// While a queued or running job has this key, a further one is not added.
+    /// While a queued or running job has this key, a further one is not added. A running one may have looked already at
+    /// what the caller is about to change; where that matters, use a reconciler or no key.
     pub unique_key: Option<String>,
     /// Not before this time; now, when absent.
     pub run_at: Option<Timestamp>,
@@ -149,12 +158,14 @@ const COLUMNS: &str = "select id, kind, payload, state, attempts, max_attempts, 
 
 /// Jobs newest first, in one state or in all, 50 a page, older than `before`.
 pub async fn list(db: &Db, state: Option<JobState>, before: Option<&JobId>) -> Result<Vec<JobRow>> {
-    let query = sql(COLUMNS)
-        .and("where (cast($1 as text) is null or state = $1) and (cast($2 as text) is null or id < $2)")
-        .and("order by id desc limit 50")
-        .bind(state)
-        .bind(before);
-    db.all(query).await
+    // Four texts instead of one with optional filters: those would not use the index by state.
+    let query = match (state, before) {
+        (None, None) => sql(COLUMNS),
+        (None, Some(before)) => sql(COLUMNS).and("where id < $1").bind(before),
+        (Some(state), None) => sql(COLUMNS).and("where state = $1").bind(state),
+        (Some(state), Some(before)) => sql(COLUMNS).and("where state = $1 and id < $2").bind(state).bind(before),
+    };
+    db.all(query.and("order by id desc limit 50")).await
 }
 
 /// How many jobs are in each state.
@@ -182,12 +193,19 @@ pub async fn retry(db: &Db, clock: &Clock, id: &JobId) -> Result<()> {
             )
             .await
         })
-        .await?;
+        .await;
     match again {
-        1 => Ok(()),
-        _ => Err(crate::Error::conflict("only a job that gave up can be tried again")),
+        Ok(1) => Ok(()),
+        Ok(_) => Err(Error::conflict("only a job that gave up can be tried again")),
+        Err(Error::Conflict(_)) => Err(Error::conflict("the same work is in the queue already")),
+        Err(error) => Err(error),
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// How much of an error's text is stored.
+const MAX_ERROR_CHARS: usize = 4000;
+
+/// An error's text as it can be stored, whatever a process or a server put into it: bounded, and without a NUL.
+pub(crate) fn for_the_record(error: &Error) -> String {
+    error.to_string().chars().take(MAX_ERROR_CHARS).map(|c| if c == '\0' { '\u{fffd}' } else { c }).collect()
+}

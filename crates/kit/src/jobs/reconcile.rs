@@ -1,14 +1,18 @@
-//! Reconcilers: woken by period or by the bell, one at a time each, their last run visible to the operator.
+//! Reconcilers: woken by their period, one run at a time each, their last run visible to the operator.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use crate::{Clock, Db, Result, Timestamp, from_row, sql};
+use super::attempt::panic_text;
+use super::for_the_record;
+use crate::{Clock, Db, Error, Result, Timestamp, from_row, sql};
 
 /// Compares wanted with actual and closes the gap; takes no input, so that one path serves start, signal and period.
 pub trait Reconciler<C>: Send + Sync + 'static {
@@ -16,6 +20,8 @@ pub trait Reconciler<C>: Send + Sync + 'static {
     const NAME: &'static str;
     /// The longest time between two runs.
     const EVERY: Duration;
+    /// After this time a run is stopped and recorded as failed.
+    const TIMEOUT: Duration = Duration::from_secs(600);
 
     /// Closes the gap; returns one line for the operator: what was looked at and what was changed.
     fn reconcile(&self, context: C) -> impl Future<Output = Result<String>> + Send;
@@ -24,6 +30,7 @@ pub trait Reconciler<C>: Send + Sync + 'static {
 pub(super) trait ErasedReconciler<C>: Send + Sync {
     fn name(&self) -> &'static str;
     fn every(&self) -> Duration;
+    fn timeout(&self) -> Duration;
     fn reconcile_boxed(&self, context: C) -> Pin<Box<dyn Future<Output = Result<String>> + Send + '_>>;
 }
 
@@ -33,6 +40,9 @@ impl<C: Send + 'static, R: Reconciler<C>> ErasedReconciler<C> for R {
     }
     fn every(&self) -> Duration {
         R::EVERY
+    }
+    fn timeout(&self) -> Duration {
+        R::TIMEOUT
     }
     fn reconcile_boxed(&self, context: C) -> Pin<Box<dyn Future<Output = Result<String>> + Send + '_>> {
         Box::pin(self.reconcile(context))
@@ -70,8 +80,14 @@ pub(super) async fn run<C: Clone + Send + Sync + 'static>(
 ) {
     loop {
         let started_at = clock.now();
+        // A run that panics or hangs must not be the last one.
+        let work = AssertUnwindSafe(reconciler.reconcile_boxed(context.clone())).catch_unwind();
         let outcome = tokio::select! {
-            outcome = reconciler.reconcile_boxed(context.clone()) => outcome,
+            outcome = tokio::time::timeout(reconciler.timeout(), work) => match outcome {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(panic)) => Err(Error::internal(format!("panicked: {}", panic_text(&*panic)))),
+                Err(_) => Err(Error::unavailable(format!("did not end within {:?}", reconciler.timeout()))),
+            },
             () = stop.cancelled() => return,
         };
         if let Err(error) = &outcome {
@@ -91,7 +107,7 @@ async fn record(db: &Db, clock: &Clock, name: &str, started_at: Timestamp, outco
     let duration_ms = i64::try_from(clock.now().since(started_at).as_millis()).unwrap_or(i64::MAX);
     let (summary, error) = match outcome {
         Ok(summary) => (Some(summary), None),
-        Err(error) => (None, Some(error.to_string())),
+        Err(error) => (None, Some(for_the_record(&error))),
     };
     db.execute(
         sql("insert into reconciler (name, started_at, duration_ms, summary, error) values ($1, $2, $3, $4, $5)

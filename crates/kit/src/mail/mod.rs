@@ -3,14 +3,14 @@
 //! Bodies hold sign-in links, so they are sealed at rest and emptied once the server has taken them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use serde::{Deserialize, Serialize};
 
-use crate::jobs::{self, Attempt, Enqueue, Job};
+use crate::jobs::{self, Attempt, Enqueue, Job, for_the_record};
 use crate::secrets::{InstanceKey, Secret};
 use crate::{Clock, Db, Error, Result, Timestamp, Tx, from_row, id_type, sql, text_enum};
 
@@ -162,28 +162,59 @@ impl Mailer {
         Ok(id)
     }
 
+    /// The text of a mail that was held back or given up, for an operator who passes it on by hand.
+    pub async fn unsent_text(&self, id: &MailId) -> Result<Secret> {
+        let found: Option<(Option<String>,)> = self
+            .db
+            .optional(sql("select body from mail where id = $1 and state in ('held', 'failed')").bind(id))
+            .await?;
+        let Some((Some(sealed),)) = found else { return Err(Error::not_found(format!("unsent mail `{id}`"))) };
+        Ok(Secret::new(self.open(&sealed)?.text))
+    }
+
+    /// Queues the mails that were held back while there was no server. Returns how many.
+    pub async fn release_held(&self) -> Result<usize> {
+        if self.transport.is_none() {
+            return Ok(0);
+        }
+        self.db
+            .write(async |tx| {
+                let held: Vec<(MailId,)> =
+                    tx.all(sql("update mail set state = 'queued' where state = 'held' returning id")).await?;
+                for (id,) in &held {
+                    jobs::enqueue::<Mailer, _>(&tx, &self.clock, &SendMail { mail_id: id.clone() }, Enqueue::default()).await?;
+                }
+                Ok(held.len())
+            })
+            .await
+    }
+
+    fn open(&self, sealed: &str) -> Result<Body> {
+        Ok(serde_json::from_str(self.key.open("mail.body", sealed)?.reveal())?)
+    }
+
     async fn send(&self, id: &MailId) -> Result<()> {
-        let Some(transport) = &self.transport else { return Ok(()) };
+        let Some(transport) = &self.transport else {
+            // The server was taken out of the configuration after the mail was queued.
+            let hold = sql("update mail set state = 'held' where id = $1 and state = 'queued'").bind(id);
+            return self.db.execute(hold).await.map(|_| ());
+        };
         let found: Option<(String, String, Option<String>)> = self
             .db
             .optional(sql("select recipient, subject, body from mail where id = $1 and state in ('queued', 'failed')").bind(id))
             .await?;
         let Some((recipient, subject, Some(sealed))) = found else { return Ok(()) };
-        let body: Body = serde_json::from_str(self.key.open("mail.body", &sealed)?.reveal())?;
+        let body = self.open(&sealed)?;
         let to: Mailbox = recipient.parse().map_err(|_| Error::invalid("recipient", "is not a mail address"))?;
+        let date = UNIX_EPOCH + Duration::from_millis(u64::try_from(self.clock.now().0).unwrap_or(0));
         let message = Message::builder()
+            .date(date)
             .from(self.from.clone())
             .to(to)
             .subject(subject)
             .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
             .multipart(MultiPart::alternative_plain_html(body.text, body.html))?;
-        transport.send(message).await.map_err(|error| {
-            if error.is_permanent() {
-                Error::conflict(format!("the mail server refuses it: {error}"))
-            } else {
-                Error::unavailable_because("the mail server did not take it", error)
-            }
-        })?;
+        transport.send(message).await.map_err(refusal)?;
         self.db
             .execute(
                 sql("update mail set state = 'sent', body = null, sent_at = $2, attempts = attempts + 1, error = null where id = $1")
@@ -192,6 +223,16 @@ impl Mailer {
             )
             .await
             .map(|_| ())
+    }
+}
+
+fn refusal(error: lettre::transport::smtp::Error) -> Error {
+    // 530, 534, 535 and 538 are about our sign-in at the server: an operator can mend that, so the mail waits.
+    let sign_in = error.status().is_some_and(|code| ["530", "534", "535", "538"].contains(&code.to_string().as_str()));
+    if error.is_permanent() && !sign_in {
+        Error::conflict(format!("the mail server refuses it: {error}"))
+    } else {
+        Error::unavailable_because("the mail server did not take it", error)
     }
 }
 
@@ -208,23 +249,31 @@ impl<C: AsRef<Mailer> + Send + 'static> Job<C> for SendMail {
 
     async fn run(self, context: C, _attempt: Attempt) -> Result<()> {
         let mailer = context.as_ref().clone();
-        let outcome = mailer.send(&self.mail_id).await;
-        if let Err(error) = &outcome {
-            mailer
-                .db
-                .execute(
-                    sql("update mail set attempts = attempts + 1, error = $2 where id = $1").bind(&self.mail_id).bind(error.to_string()),
-                )
-                .await?;
-        }
-        outcome
+        let Err(error) = mailer.send(&self.mail_id).await else { return Ok(()) };
+        mailer
+            .db
+            .execute(
+                sql("update mail set attempts = attempts + 1, error = $2 where id = $1")
+                    .bind(&self.mail_id)
+                    .bind(for_the_record(&error)),
+            )
+            .await?;
+        // What the server said may name the recipient; it stands in the outbox and stays out of the log.
+        Err(match error {
+            error if error.is_transient() => Error::unavailable(format!("the mail server did not take mail `{}`", self.mail_id)),
+            _ => Error::conflict(format!("mail `{}` cannot be delivered", self.mail_id)),
+        })
     }
 
     async fn gave_up(self, context: C, error: String) -> Result<()> {
         let mailer = context.as_ref().clone();
         mailer
             .db
-            .execute(sql("update mail set state = 'failed', error = $2 where id = $1").bind(&self.mail_id).bind(error))
+            .execute(
+                sql("update mail set state = 'failed', error = coalesce(error, $2) where id = $1 and state = 'queued'")
+                    .bind(&self.mail_id)
+                    .bind(error),
+            )
             .await
             .map(|_| ())
     }
@@ -238,13 +287,18 @@ impl AsRef<Mailer> for Mailer {
 
 /// The outbox, newest first, 50 at most, older than `before`.
 pub async fn outbox(db: &Db, before: Option<&MailId>) -> Result<Vec<MailRow>> {
-    db.all(
-        sql("select id, recipient, subject, state, attempts, error, created_at, sent_at
-             from mail
-             where cast($1 as text) is null or id < $1
-             order by id desc
-             limit 50")
-        .bind(before),
-    )
-    .await
+    let columns = sql("select id, recipient, subject, state, attempts, error, created_at, sent_at from mail");
+    let page = match before {
+        None => columns,
+        Some(before) => columns.and("where id < $1").bind(before),
+    };
+    db.all(page.and("order by id desc limit 50")).await
+}
+
+/// Deletes mails written before `limit`, whatever became of them: they hold addresses. Returns how many.
+pub async fn forget_older_than(db: &Db, limit: Timestamp) -> Result<u64> {
+    // Ids are ordered by time, so the primary key serves as the index.
+    let first_kept = MailId::new(&Clock::manual(limit));
+    let (first_kept, _random) = first_kept.as_str().split_at(MailId::PREFIX.len() + 9);
+    db.execute(sql("delete from mail where id < $1").bind(first_kept)).await
 }

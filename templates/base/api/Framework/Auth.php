@@ -26,7 +26,8 @@ final class Auth
     public function signIn(string $email, string $password, string $ip): array
     {
         $this->limiter->hit('sign-in-from', $ip, 10, 900);
-        $this->limiter->hit('sign-in-as', strtolower($email), 20, 900);
+        // Generous: it slows down guessing from many addresses without letting a stranger lock the owner out easily.
+        $this->limiter->hit('sign-in-as', strtolower($email), 100, 900);
         $owner = $this->ownerRow();
         // A wrong address costs the same time as a wrong password.
         $hash = $owner['password_hash'] ?? '$2y$10$usesomesillystringfore7hnbRJHxXVLeakoG8K30oukPsA.ztMG';
@@ -36,6 +37,7 @@ final class Auth
             throw new HttpError(401, 'That did not match', 'Check the e-mail address and the password.');
         }
         $this->limiter->clear('sign-in-from', $ip);
+        $this->limiter->clear('sign-in-as', strtolower($email));
         return [$this->cookie($owner), $owner];
     }
 

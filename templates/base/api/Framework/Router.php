@@ -4,7 +4,7 @@ declare(strict_types=1);
 namespace Framework;
 
 /**
- * Method and path to handler. Paths carry {names}; `{name:regex}` narrows one. Middleware wraps a group:
+ * Method and path to handler. Paths carry {names}; `{name:int}` takes digits only. Middleware wraps a group:
  * `fn (Request $request, callable $next): Response`.
  */
 final class Router
@@ -49,11 +49,8 @@ final class Router
 
     private function add(string $method, string $path, callable $handler): void
     {
-        $pattern = preg_replace_callback(
-            '/\\\\\{(\w+)(?:\\\\:(.+?))?\\\\\}/',
-            static fn (array $m): string => "(?<$m[1]>" . (isset($m[2]) ? stripslashes($m[2]) : '[^/]+') . ')',
-            preg_quote($path, '#'),
-        );
+        $pattern = preg_replace('/\\\\\{(\w+)\\\\:int\\\\\}/', '(?<$1>\d{1,9})', preg_quote($path, '#'));
+        $pattern = preg_replace('/\\\\\{(\w+)\\\\\}/', '(?<$1>[^/]+)', $pattern);
         $this->routes[] = [$method, "#^$pattern$#uD", $handler, $this->middleware];
     }
 

@@ -115,9 +115,9 @@ final class Content
             throw HttpError::invalid(['ids' => 'Send the ids in their new order.']);
         }
         $this->db->run(
-            "update $table as row set position = coalesce(wanted.place, 1000 + row.position)
+            "update $table as target set position = coalesce(wanted.place, 1000 + target.position)
              from $table as old left join unnest(cast(:ids as integer[])) with ordinality as wanted (id, place) on wanted.id = old.id
-             where row.id = old.id and " . str_replace('project_id', 'row.project_id', $where),
+             where target.id = old.id and " . str_replace("project_id", "target.project_id", $where),
             ['ids' => '{' . implode(',', $ids) . '}'] + $values,
         );
     }

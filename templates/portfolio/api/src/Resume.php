@@ -17,7 +17,7 @@ final class Resume
         'graphite' => [[40, 44, 60], [120, 126, 150], [214, 216, 224]],
     ];
     private const LEFT = 56.0;
-    private const SIDE = 172.0;
+    private const SIDE = 186.0;
     private const BOTTOM = 784.0;
 
     public static function pdf(array $site, string $url): string

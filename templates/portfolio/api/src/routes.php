@@ -119,31 +119,31 @@ return static function (Router $router, App $app): void {
             $content->reorder('projects', (array) ($request->json()['ids'] ?? []));
             return Response::none();
         });
-        $router->patch('/projects/{id:\d{1,9}}', static function (Request $request) use ($app, $content, $project, $id, $found): Response {
+        $router->patch('/projects/{id:int}', static function (Request $request) use ($app, $content, $project, $id, $found): Response {
             $found($app->db->update('projects', $id($request), $project($request->json(), false)));
             return Response::json($content->projectById($id($request)));
         });
-        $router->delete('/projects/{id:\d{1,9}}', static function (Request $request) use ($content, $id): Response {
+        $router->delete('/projects/{id:int}', static function (Request $request) use ($content, $id): Response {
             $content->deleteProject($id($request));
             return Response::none();
         });
-        $router->post('/projects/{id:\d{1,9}}/images', static function (Request $request) use ($app, $content, $id): Response {
+        $router->post('/projects/{id:int}/images', static function (Request $request) use ($app, $content, $id): Response {
             $content->projectById($id($request));
             $upload = $app->uploads->image($request);
             $alt = (new Validator(['alt' => (string) ($request->query['alt'] ?? '')], true))->text('alt', 200)->values()['alt'];
             return Response::json($content->addImage($id($request), $upload, $alt), 201);
         });
-        $router->put('/projects/{id:\d{1,9}}/images/order', static function (Request $request) use ($content, $id): Response {
+        $router->put('/projects/{id:int}/images/order', static function (Request $request) use ($content, $id): Response {
             $content->reorder('project_images', (array) ($request->json()['ids'] ?? []), 'project_id = :project', ['project' => $id($request)]);
             return Response::json($content->projectById($id($request)));
         });
-        $router->patch('/projects/{id:\d{1,9}}/images/{image:\d{1,9}}', static function (Request $request) use ($app, $content, $id, $found): Response {
+        $router->patch('/projects/{id:int}/images/{image:int}', static function (Request $request) use ($app, $content, $id, $found): Response {
             $values = (new Validator($request->json(), false))->text('alt', 200)->values();
             $content->projectById($id($request));
             $found($app->db->update('project_images', $id($request, 'image'), $values));
             return Response::json($content->projectById($id($request)));
         });
-        $router->delete('/projects/{id:\d{1,9}}/images/{image:\d{1,9}}', static function (Request $request) use ($content, $id): Response {
+        $router->delete('/projects/{id:int}/images/{image:int}', static function (Request $request) use ($content, $id): Response {
             $content->deleteImage($id($request), $id($request, 'image'));
             return Response::json($content->projectById($id($request)));
         });
@@ -163,11 +163,11 @@ return static function (Router $router, App $app): void {
             $content->reorder('skills', (array) ($request->json()['ids'] ?? []));
             return Response::json($content->skills());
         });
-        $router->patch('/skills/{id:\d{1,9}}', static function (Request $request) use ($app, $content, $skill, $id, $found): Response {
+        $router->patch('/skills/{id:int}', static function (Request $request) use ($app, $content, $skill, $id, $found): Response {
             $found($app->db->update('skills', $id($request), $skill($request->json(), false)));
             return Response::json($content->skills());
         });
-        $router->delete('/skills/{id:\d{1,9}}', static function (Request $request) use ($app, $content, $id, $found): Response {
+        $router->delete('/skills/{id:int}', static function (Request $request) use ($app, $content, $id, $found): Response {
             $found($app->db->run('delete from skills where id = :id', ['id' => $id($request)])->rowCount() === 1);
             return Response::json($content->skills());
         });
@@ -183,7 +183,7 @@ return static function (Router $router, App $app): void {
             $unread = (int) $app->db->value('select count(*) from contact_messages where read_at is null');
             return Response::json(['messages' => $messages, 'unread' => $unread]);
         });
-        $router->patch('/messages/{id:\d{1,9}}', static function (Request $request) use ($app, $id, $found): Response {
+        $router->patch('/messages/{id:int}', static function (Request $request) use ($app, $id, $found): Response {
             $read = (new Validator($request->json(), true))->boolean('read')->values()['read'] ?? true;
             $found($app->db->run(
                 'update contact_messages set read_at = case when :read then coalesce(read_at, now()) end where id = :id',
@@ -191,7 +191,7 @@ return static function (Router $router, App $app): void {
             )->rowCount() === 1);
             return Response::none();
         });
-        $router->delete('/messages/{id:\d{1,9}}', static function (Request $request) use ($app, $id, $found): Response {
+        $router->delete('/messages/{id:int}', static function (Request $request) use ($app, $id, $found): Response {
             $found($app->db->run('delete from contact_messages where id = :id', ['id' => $id($request)])->rowCount() === 1);
             return Response::none();
         });

@@ -1,0 +1,109 @@
+//! Sections `[hosting]` and `[edge]` of the configuration.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use kit::{Error, FieldError, Result};
+use serde::{Deserialize, Serialize};
+
+/// Section `[hosting]`: where sites live and how many there may be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostingConfig {
+    /// Sites get `{subdomain}.{base_domain}`.
+    pub base_domain: String,
+    /// The address that DNS records point to; shown to customers. Empty shows none.
+    pub public_ip: String,
+    /// Sites that one customer may have, archived ones not counted.
+    pub sites_per_customer: u32,
+    /// Operations on different sites that run at once.
+    pub parallel_operations: usize,
+    /// A deleted site can be restored for this many days.
+    pub keep_archives_days: u32,
+    /// Further subdomains that nobody may take.
+    pub reserved_subdomains: Vec<String>,
+    /// Networks of sites are cut from this IPv4 network, 16 addresses each. Docker's own pools end at about 30 networks.
+    pub network_pool: String,
+    /// Whether to build the templates' images ahead, so that a new site does not wait for them.
+    pub prepare_templates: bool,
+    /// Folder for base images made on this machine; empty means `{data}/cache/images`.
+    pub image_cache: PathBuf,
+}
+
+/// Section `[edge]`: Traefik, the only thing on this host that visitors reach.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EdgeConfig {
+    /// Name of the Compose project that Traefik runs in; two Innkeepers on one host need two names.
+    pub project: String,
+    /// Address that visitors connect to.
+    pub address: IpAddr,
+    /// Port for HTTP: redirects, and the ACME challenge.
+    pub http_port: u16,
+    /// Port for HTTPS.
+    pub https_port: u16,
+    /// Port of Traefik's API and metrics, on 127.0.0.1 only.
+    pub api_port: u16,
+    /// Contact that the certificate authority gets; empty for none.
+    pub acme_email: String,
+    /// Directory of the ACME server.
+    pub acme_directory: String,
+    /// PEM file with the root that signed the ACME server's own certificate; empty for a public one.
+    pub acme_ca: PathBuf,
+    /// PEM file with the root that signs the sites' certificates; empty for a public one.
+    pub trusted_roots: PathBuf,
+    /// Browsers are told to insist on HTTPS for this many seconds; 0 leaves it out.
+    pub hsts_seconds: u32,
+    /// Image of Traefik.
+    pub image: String,
+}
+
+impl HostingConfig {
+    /// Checks what the types do not say.
+    pub fn validate(&self) -> Result<()> {
+        let mut wrong = Vec::new();
+        if crate::names::Host::parse(&self.base_domain).is_err() {
+            wrong.push(field("hosting.base_domain", "must be a domain name such as sites.example.com"));
+        }
+        if self.network_pool_base().is_none() {
+            wrong.push(field("hosting.network_pool", "must be an IPv4 network from /8 to /24, such as 10.213.0.0/16"));
+        }
+        if !(1..=64).contains(&self.parallel_operations) {
+            wrong.push(field("hosting.parallel_operations", "must be from 1 to 64"));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
+    }
+
+    /// The pool's first address and how many site networks fit into it.
+    pub(crate) fn network_pool_base(&self) -> Option<(u32, u32)> {
+        let (address, bits) = self.network_pool.split_once('/')?;
+        let address: std::net::Ipv4Addr = address.parse().ok()?;
+        let bits: u32 = bits.parse().ok().filter(|bits| (8..=24).contains(bits))?;
+        let base = u32::from(address);
+        (base.trailing_zeros() >= 32 - bits || base == 0).then_some((base, 1 << (28 - bits)))
+    }
+}
+
+impl EdgeConfig {
+    /// Checks what the types do not say.
+    pub fn validate(&self) -> Result<()> {
+        let mut wrong = Vec::new();
+        let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if !plain(&self.project) {
+            wrong.push(field("edge.project", "must be lower-case letters, digits and hyphens"));
+        }
+        if !(self.acme_directory.starts_with("https://") || self.acme_directory.starts_with("http://")) {
+            wrong.push(field("edge.acme_directory", "must be the address of an ACME directory"));
+        }
+        for (name, path) in [("edge.acme_ca", &self.acme_ca), ("edge.trusted_roots", &self.trusted_roots)] {
+            if !path.as_os_str().is_empty() && !path.is_file() {
+                wrong.push(field(name, &format!("the file {} does not exist", path.display())));
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
+    }
+}
+
+fn field(name: &str, message: &str) -> FieldError {
+    FieldError { field: name.to_owned(), message: message.to_owned() }
+}

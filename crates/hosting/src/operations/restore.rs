@@ -1,0 +1,37 @@
+//! The steps that bring a deleted site back from its archive.
+
+use kit::{Error, Result};
+
+use super::create;
+use crate::sites::Site;
+use crate::{Hosting, archive, files, runtime};
+
+pub(super) const STEPS: &[&str] =
+    &["unpack", "environment", "compose", "address", "build", "database", "uploads", "start", "route", "certificate", "record"];
+
+pub(super) async fn step(hosting: &Hosting, site: &Site, name: &str) -> Result<Option<String>> {
+    match name {
+        "unpack" => archive::unpack(hosting, site).await,
+        "environment" => create::environment(hosting, site).await,
+        "compose" => create::compose_file(hosting, site).await,
+        "address" => create::address(hosting, site).await,
+        "build" => create::build(hosting, site).await,
+        "database" => {
+            runtime::up(&hosting.runtime, site, &hosting.site_folder(site), &["db"]).await?;
+            archive::load_database(hosting, site).await
+        }
+        "uploads" => {
+            runtime::create_containers(site, &hosting.site_folder(site)).await?;
+            archive::load_uploads(hosting, site).await
+        }
+        "start" => create::start(hosting, site).await,
+        "route" => create::route(hosting, site).await,
+        "certificate" => create::certificate(hosting, site).await,
+        "record" => {
+            // Only now: until here the archive was the only copy.
+            files::remove_folder(&hosting.archive_folder(site))?;
+            create::record(hosting, site).await
+        }
+        other => Err(Error::internal(format!("no step `{other}`"))),
+    }
+}

@@ -1,0 +1,187 @@
+//! The job behind an operation: runs its steps in order from the first that is not done.
+
+use std::time::Duration;
+
+use kit::jobs::{Attempt, Job};
+use kit::{Error, Result, Tx, sql};
+use serde::{Deserialize, Serialize};
+use tracing::{info, warn};
+
+use super::{Operation, OperationId, OperationKind, OperationState, create, delete, restore, steps_of, switch};
+use crate::Hosting;
+use crate::sites::{self, Site, SiteState};
+
+/// Runs one operation.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RunOperation {
+    /// Which.
+    pub operation_id: OperationId,
+}
+
+impl<C: AsRef<Hosting> + Clone + Send + Sync + 'static> Job<C> for RunOperation {
+    const KIND: &'static str = "site.operation";
+    /// Pauses of 1, 2, 4 and 8 s: long enough for an engine that restarts, short enough for a person who waits.
+    const MAX_ATTEMPTS: i64 = 5;
+    /// A build may take 20 minutes, a dump an hour.
+    const TIMEOUT: Duration = Duration::from_secs(2 * 3600);
+
+    async fn run(self, context: C, attempt: Attempt) -> Result<()> {
+        let hosting = context.as_ref().clone();
+        let Some(operation) = find(&hosting, &self.operation_id).await? else { return Ok(()) };
+        if operation.state != OperationState::Running {
+            return Ok(());
+        }
+        run_steps(&hosting, &operation, &attempt).await
+    }
+
+    async fn gave_up(self, context: C, error: String) -> Result<()> {
+        let hosting = context.as_ref().clone();
+        let Some(operation) = find(&hosting, &self.operation_id).await? else { return Ok(()) };
+        let now = hosting.clock.now();
+        hosting
+            .db
+            .write(async |tx| {
+                tx.execute(
+                    sql("update site_step set state = 'failed', finished_at = $2, error = coalesce(error, $3)
+                         where operation_id = $1 and state = 'running'")
+                    .bind(&operation.id)
+                    .bind(now)
+                    .bind(&error),
+                )
+                .await?;
+                tx.execute(
+                    sql("update site_operation set state = 'failed', finished_at = $2, error = $3 where id = $1 and state = 'running'")
+                        .bind(&operation.id)
+                        .bind(now)
+                        .bind(&error),
+                )
+                .await?;
+                match operation.kind.state_after_failure() {
+                    Some(state) => sites::set_state(&tx, &hosting.clock, &operation.site_id, state).await,
+                    None => Ok(()),
+                }
+            })
+            .await?;
+        hosting.signal(&sites::get_any(&hosting.db, &operation.site_id).await?);
+        Ok(())
+    }
+}
+
+async fn find(hosting: &Hosting, id: &OperationId) -> Result<Option<Operation>> {
+    hosting
+        .db
+        .optional(
+            sql("select id, site_id, kind, state, requested_by, created_at, finished_at, error from site_operation where id = $1").bind(id),
+        )
+        .await
+}
+
+async fn run_steps(hosting: &Hosting, operation: &Operation, attempt: &Attempt) -> Result<()> {
+    for step in steps_of(&hosting.db, &operation.id).await? {
+        if step.state == super::StepState::Done {
+            continue;
+        }
+        // Read anew before each step: the one before may have changed it.
+        let site = sites::get_any(&hosting.db, &operation.site_id).await?;
+        mark(hosting, operation, step.position, Mark::Running).await?;
+        hosting.signal(&site);
+        let started = tokio::time::Instant::now();
+        match run_step(hosting, operation, &site, &step.name).await {
+            Ok(detail) => {
+                let duration_ms = started.elapsed().as_millis();
+                info!(site.id = %site.id, step = %step.name, duration_ms, "{} of site `{}`: step `{}` done", operation.kind, site.id, step.name);
+                mark(hosting, operation, step.position, Mark::Done(detail)).await?;
+            }
+            Err(error) => {
+                let retried = error.is_transient() && !attempt.last;
+                warn!(site.id = %site.id, step = %step.name, "{} of site `{}`: step `{}` failed: {error}", operation.kind, site.id, step.name);
+                let message = if retried { format!("{} (trying again)", readable(&error)) } else { readable(&error) };
+                mark(hosting, operation, step.position, Mark::Failed { message, retried }).await?;
+                hosting.signal(&site);
+                return Err(error);
+            }
+        }
+    }
+    finish(hosting, operation).await
+}
+
+/// What people read: the reason and, for failures outside of us, the last line of what was seen.
+fn readable(error: &Error) -> String {
+    match error {
+        Error::Unavailable { message, source: Some(source) } => {
+            let seen = source.root_cause().to_string();
+            let last = seen.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+            if last.is_empty() || message.contains(last) { message.clone() } else { format!("{message} – {last}") }
+        }
+        other => other.public_message(),
+    }
+}
+
+async fn run_step(hosting: &Hosting, operation: &Operation, site: &Site, name: &str) -> Result<Option<String>> {
+    match operation.kind {
+        OperationKind::Create => create::step(hosting, site, name).await,
+        OperationKind::Start | OperationKind::Stop | OperationKind::Reconfigure => switch::step(hosting, site, name).await,
+        OperationKind::Delete | OperationKind::Discard => delete::step(hosting, site, name).await,
+        OperationKind::Restore => restore::step(hosting, site, name).await,
+    }
+}
+
+enum Mark {
+    Running,
+    Done(Option<String>),
+    Failed { message: String, retried: bool },
+}
+
+async fn mark(hosting: &Hosting, operation: &Operation, position: i64, mark: Mark) -> Result<()> {
+    let now = hosting.clock.now();
+    let query = match mark {
+        Mark::Running => sql("update site_step set state = 'running', started_at = coalesce(started_at, $3), finished_at = null
+                              where operation_id = $1 and position = $2")
+        .bind(&operation.id)
+        .bind(position)
+        .bind(now),
+        Mark::Done(detail) => sql("update site_step set state = 'done', finished_at = $3, detail = $4, error = null
+                                   where operation_id = $1 and position = $2")
+        .bind(&operation.id)
+        .bind(position)
+        .bind(now)
+        .bind(detail),
+        Mark::Failed { message, retried } => sql("update site_step set state = $5, finished_at = $3, error = $4
+                                                  where operation_id = $1 and position = $2")
+        .bind(&operation.id)
+        .bind(position)
+        .bind((!retried).then_some(now))
+        .bind(message)
+        .bind(if retried { "running" } else { "failed" }),
+    };
+    hosting.db.execute(query).await.map(|_| ())
+}
+
+async fn finish(hosting: &Hosting, operation: &Operation) -> Result<()> {
+    let site = sites::get_any(&hosting.db, &operation.site_id).await?;
+    let now = hosting.clock.now();
+    hosting
+        .db
+        .write(async |tx| {
+            tx.execute(
+                sql("update site_operation set state = 'done', finished_at = $2, error = null where id = $1").bind(&operation.id).bind(now),
+            )
+            .await?;
+            settle(&tx, hosting, operation).await
+        })
+        .await?;
+    hosting.signal(&site);
+    Ok(())
+}
+
+/// The site's state once its operation is over.
+async fn settle(tx: &Tx, hosting: &Hosting, operation: &Operation) -> Result<()> {
+    let state = match operation.kind {
+        OperationKind::Create | OperationKind::Restore | OperationKind::Start => SiteState::Active,
+        OperationKind::Stop => SiteState::Stopped,
+        OperationKind::Delete => SiteState::Archived,
+        OperationKind::Discard => return sites::forget(tx, &operation.site_id).await,
+        OperationKind::Reconfigure => return Ok(()),
+    };
+    sites::set_state(tx, &hosting.clock, &operation.site_id, state).await
+}

@@ -1,0 +1,34 @@
+//! Starting, stopping and reconfiguring a site that exists.
+
+use kit::{Error, Result};
+
+use super::create;
+use crate::edge::{Reason, Target};
+use crate::sites::{Site, SiteState};
+use crate::{Hosting, runtime};
+
+pub(super) const START_STEPS: &[&str] = &["start", "route", "certificate"];
+pub(super) const STOP_STEPS: &[&str] = &["holding", "stop"];
+pub(super) const RECONFIGURE_STEPS: &[&str] = &["environment", "compose", "apply"];
+
+pub(super) async fn step(hosting: &Hosting, site: &Site, name: &str) -> Result<Option<String>> {
+    match name {
+        "start" => create::start(hosting, site).await,
+        "route" => create::route(hosting, site).await,
+        "certificate" => create::certificate(hosting, site).await,
+        "environment" => create::environment(hosting, site).await,
+        "compose" => create::compose_file(hosting, site).await,
+        "apply" if site.state == SiteState::Active => create::start(hosting, site).await,
+        "apply" => Ok(Some("takes effect at the next start".to_owned())),
+        "holding" => {
+            hosting.proxy.ensure_running().await?;
+            hosting.proxy.route(site, Target::Holding(Reason::Stopped)).await?;
+            Ok(None)
+        }
+        "stop" => {
+            runtime::stop(site, &hosting.site_folder(site), &[]).await?;
+            Ok(None)
+        }
+        other => Err(Error::internal(format!("no step `{other}`"))),
+    }
+}

@@ -1,0 +1,287 @@
+//! Docker as seen and driven: state from the Engine API, changes through the Compose plugin with argument vectors.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::models::ContainerSummaryStateEnum;
+use bollard::query_parameters::ListContainersOptionsBuilder;
+use kit::exec::Command;
+use kit::{Context, Error, Result, text_enum};
+
+use crate::compose::{SERVICE_LABEL, SITE_LABEL, network_name, volume_name};
+use crate::sites::{ServiceStates, Site, SiteId};
+use crate::templates::Manifest;
+
+/// How long the containers of a site may take until all are healthy.
+const START_LIMIT: Duration = Duration::from_secs(180);
+
+text_enum!(
+    /// What a service's container does.
+    ServiceState {
+        /// It runs, and its health check, if it has one, agrees.
+        Running = "running",
+        /// It runs, and its health check has not spoken yet.
+        Starting = "starting",
+        /// It runs, and its health check fails.
+        Unhealthy = "unhealthy",
+        /// Docker starts it again after a crash.
+        Restarting = "restarting",
+        /// It is there and does not run.
+        Stopped = "stopped",
+        /// There is no container.
+        Missing = "missing",
+    }
+);
+
+/// The engine of this host.
+#[derive(Clone)]
+pub struct Runtime {
+    docker: Docker,
+}
+
+impl Runtime {
+    /// Prepares the connection; Docker need not run yet.
+    pub fn new() -> Result<Runtime> {
+        let docker = Docker::connect_with_defaults().map_err(|error| Error::unavailable_because("Docker's socket is not usable", error))?;
+        Ok(Runtime { docker })
+    }
+
+    /// Whether the engine answers; the error says what to do.
+    pub async fn ping(&self) -> Result<()> {
+        tokio::time::timeout(Duration::from_secs(5), self.docker.ping())
+            .await
+            .map_err(|_| Error::unavailable("Docker did not answer within 5 s"))?
+            .map(|_| ())
+            .map_err(unreachable_engine)
+    }
+
+    /// The state of each service of each known site, from one request.
+    pub async fn states(&self) -> Result<BTreeMap<String, ServiceStates>> {
+        self.list(SITE_LABEL.to_owned()).await
+    }
+
+    /// The state of a site's services; those of the manifest without a container are `missing`.
+    pub async fn states_of(&self, site: &SiteId, manifest: Option<&Manifest>) -> Result<ServiceStates> {
+        let mut found = self.list(format!("{SITE_LABEL}={site}")).await?.remove(site.as_str()).unwrap_or_default();
+        for service in manifest.iter().flat_map(|manifest| manifest.services.keys()) {
+            found.entry(service.clone()).or_insert(ServiceState::Missing);
+        }
+        Ok(found)
+    }
+
+    async fn list(&self, label: String) -> Result<BTreeMap<String, ServiceStates>> {
+        let filters = std::collections::HashMap::from([("label".to_owned(), vec![label])]);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+        let containers = tokio::time::timeout(Duration::from_secs(10), self.docker.list_containers(Some(options)))
+            .await
+            .map_err(|_| Error::unavailable("Docker did not answer within 10 s"))?
+            .map_err(unreachable_engine)?;
+        let mut found: BTreeMap<String, ServiceStates> = BTreeMap::new();
+        for container in containers {
+            let labels = container.labels.unwrap_or_default();
+            let (Some(site), Some(service)) = (labels.get(SITE_LABEL), labels.get(SERVICE_LABEL)) else { continue };
+            let state = read_state(container.state, container.status.as_deref().unwrap_or_default());
+            found.entry(site.clone()).or_default().insert(service.clone(), state);
+        }
+        Ok(found)
+    }
+
+    /// Whether an image is there.
+    pub async fn has_image(&self, image: &str) -> Result<bool> {
+        match self.docker.inspect_image(image).await {
+            Ok(_) => Ok(true),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+            Err(error) => Err(unreachable_engine(error)),
+        }
+    }
+
+    /// Whether anything of a site is left: containers, volumes or its network. For checks after a removal.
+    pub async fn remains_of(&self, site: &SiteId) -> Result<Vec<String>> {
+        let filter = format!("label={SITE_LABEL}={site}");
+        let mut remains = Vec::new();
+        for (what, args) in [
+            ("container", ["ps", "--all", "--quiet", "--filter"].as_slice()),
+            ("volume", ["volume", "ls", "--quiet", "--filter"].as_slice()),
+            ("network", ["network", "ls", "--quiet", "--filter"].as_slice()),
+        ] {
+            let output = docker().args(args).arg(&filter).run().await?;
+            remains.extend(output.stdout.lines().map(|line| format!("{what} {line}")));
+        }
+        Ok(remains)
+    }
+}
+
+fn unreachable_engine(error: bollard::errors::Error) -> Error {
+    Error::unavailable_because("Docker does not answer; start the Docker service on this server", error)
+}
+
+fn read_state(state: Option<ContainerSummaryStateEnum>, status: &str) -> ServiceState {
+    match state {
+        Some(ContainerSummaryStateEnum::RUNNING) if status.contains("(unhealthy)") => ServiceState::Unhealthy,
+        Some(ContainerSummaryStateEnum::RUNNING) if status.contains("health: starting") => ServiceState::Starting,
+        Some(ContainerSummaryStateEnum::RUNNING) => ServiceState::Running,
+        Some(ContainerSummaryStateEnum::RESTARTING) => ServiceState::Restarting,
+        _ => ServiceState::Stopped,
+    }
+}
+
+fn docker() -> Command {
+    Command::new("docker")
+}
+
+/// `docker compose` in a site's folder, told explicitly what it is: nothing is read from elsewhere.
+fn compose(site: &Site, folder: &Path) -> Command {
+    docker()
+        .args(["compose", "--ansi", "never", "--progress", "quiet", "--project-name", &site.prefix(), "--project-directory"])
+        .arg(folder)
+        .arg("--file")
+        .arg(folder.join("docker-compose.yaml"))
+        .arg("--env-file")
+        .arg(folder.join(".env"))
+        .dir(folder)
+}
+
+/// Asks Compose whether it accepts the file, and returns its reading as JSON.
+pub async fn config(site: &Site, folder: &Path) -> Result<String> {
+    Ok(compose(site, folder).args(["config", "--format", "json"]).run().await?.stdout)
+}
+
+/// IPv4 networks that Docker has given out, except the one called `own`.
+pub async fn subnets(own: &str) -> Result<Vec<(Ipv4Addr, u8)>> {
+    let names = docker().args(["network", "ls", "--filter", "driver=bridge", "--format", "{{.Name}}"]).run().await?.stdout;
+    let names: Vec<&str> = names.lines().filter(|name| *name != own).collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let inspected = docker().args(["network", "inspect", "--format", "{{range .IPAM.Config}}{{.Subnet}} {{end}}"]).args(&names).run().await;
+    let text = match inspected {
+        Ok(output) => output.stdout,
+        // One of them went away in between; whatever is wrong then shows when the site starts.
+        Err(_) => return Ok(Vec::new()),
+    };
+    let parse = |text: &str| {
+        let (address, bits) = text.split_once('/')?;
+        Some((address.parse().ok()?, bits.parse().ok()?))
+    };
+    Ok(text.split_whitespace().filter_map(parse).collect())
+}
+
+/// Starts services (all when none is named) and waits until they are healthy; says which one is not.
+pub async fn up(runtime: &Runtime, site: &Site, folder: &Path, services: &[&str]) -> Result<()> {
+    let limit = START_LIMIT.as_secs().to_string();
+    let outcome = compose(site, folder)
+        .args(["up", "--detach", "--no-build", "--pull", "never", "--remove-orphans", "--wait", "--wait-timeout", &limit])
+        .args(services)
+        .timeout(START_LIMIT + Duration::from_secs(30))
+        .run()
+        .await;
+    let Err(error) = outcome else { return Ok(()) };
+    runtime.ping().await?;
+    let states = runtime.states_of(&site.id, None).await.unwrap_or_default();
+    let bad: Vec<String> =
+        states.iter().filter(|(_, state)| **state != ServiceState::Running).map(|(name, state)| format!("{name} is {state}")).collect();
+    Err(Error::unavailable_because(
+        if bad.is_empty() { "the containers did not start".to_owned() } else { format!("the containers did not start: {}", bad.join(", ")) },
+        error,
+    ))
+}
+
+/// Stops services (all when none is named) and keeps them.
+pub async fn stop(site: &Site, folder: &Path, services: &[&str]) -> Result<()> {
+    compose(site, folder).args(["stop", "--timeout", "10"]).args(services).timeout(Duration::from_secs(90)).run().await.map(|_| ())
+}
+
+/// Removes containers, volumes and network of a site, found by label, whether or not its folder still exists.
+pub async fn remove_everything(site: &Site, manifest: Option<&Manifest>) -> Result<()> {
+    let by_label = format!("label={SITE_LABEL}={}", site.id);
+    let ids = docker().args(["ps", "--all", "--quiet", "--filter", &by_label]).run().await?.stdout;
+    let ids: Vec<&str> = ids.split_whitespace().collect();
+    if !ids.is_empty() {
+        docker().args(["rm", "--force", "--volumes"]).args(&ids).timeout(Duration::from_secs(120)).run().await?;
+    }
+    let volumes = docker().args(["volume", "ls", "--quiet", "--filter", &by_label]).run().await?.stdout;
+    let mut volumes: Vec<String> = volumes.split_whitespace().map(str::to_owned).collect();
+    for volume in manifest.iter().flat_map(|manifest| manifest.services.values()).flat_map(|service| &service.volumes) {
+        let name = volume_name(site, &volume.name);
+        if !volumes.contains(&name) && docker().args(["volume", "inspect", &name]).run().await.is_ok() {
+            volumes.push(name);
+        }
+    }
+    if !volumes.is_empty() {
+        docker().args(["volume", "rm", "--force"]).args(&volumes).run().await?;
+    }
+    let network = network_name(site);
+    if docker().args(["network", "inspect", &network]).run().await.is_ok() {
+        docker().args(["network", "rm", &network]).run().await?;
+    }
+    Ok(())
+}
+
+/// Writes a dump of the site's database (custom format of `pg_dump`) to `path`, readable by the owner only.
+pub async fn dump_database(site: &Site, path: &Path) -> Result<()> {
+    docker()
+        .args(["exec", &site.container("db"), "pg_dump", "--format=custom", "--no-owner", "--username", &site.database_user(), &site.database()])
+        .timeout(Duration::from_secs(3600))
+        .stdout_to_file(path)
+        .await
+        .context("dumping the database")
+}
+
+/// Reads a dump back into the site's running database.
+pub async fn restore_database(site: &Site, path: &Path) -> Result<()> {
+    docker()
+        .args(["exec", "--interactive", &site.container("db"), "pg_restore", "--clean", "--if-exists", "--no-owner", "--exit-on-error"])
+        .args(["--single-transaction", "--username", &site.database_user(), "--dbname", &site.database()])
+        .timeout(Duration::from_secs(3600))
+        .stdin_from_file(path)
+        .await
+        .context("restoring the database")
+        .map(|_| ())
+}
+
+/// Copies a folder of a service's container (also a stopped one) as a tar file to `path`.
+pub async fn copy_out(site: &Site, service: &str, folder: &str, path: &Path) -> Result<()> {
+    docker()
+        .args(["cp", &format!("{}:{folder}", site.container(service)), "-"])
+        .timeout(Duration::from_secs(3600))
+        .stdout_to_file(path)
+        .await
+        .context("copying the site's files")
+}
+
+/// Unpacks a tar file made by [`copy_out`] of `folder/.` into `folder`, keeping owners. `folder` is a volume: the rest of the
+/// container is read-only.
+pub async fn copy_in(site: &Site, service: &str, folder: &str, path: &Path) -> Result<()> {
+    docker()
+        .args(["cp", "--archive", "-", &format!("{}:{folder}", site.container(service))])
+        .timeout(Duration::from_secs(3600))
+        .stdin_from_file(path)
+        .await
+        .context("copying the site's files back")
+        .map(|_| ())
+}
+
+/// Creates a site's containers without starting them.
+pub async fn create_containers(site: &Site, folder: &Path) -> Result<()> {
+    compose(site, folder)
+        .args(["create", "--no-build", "--pull", "never"])
+        .timeout(Duration::from_secs(120))
+        .run()
+        .await
+        .map(|_| ())
+}
+
+/// Builds the image of one service under `tag` from its folder, handing on each line of the build.
+pub async fn build_image(tag: &str, context: &Path, labels: &[(&str, &str)], line: impl FnMut(&str)) -> Result<()> {
+    let mut command = docker()
+        // The Engine's own builder: the plugin for the newer one is not packaged by Debian.
+        .env("DOCKER_BUILDKIT", "0")
+        .args(["build", "--force-rm", "--memory", "2g", "--tag", tag]);
+    for (name, value) in labels {
+        command = command.arg("--label").arg(format!("{name}={value}"));
+    }
+    command.arg("--").arg(context).timeout(Duration::from_secs(1200)).stream(line).await.context(format!("building image `{tag}`"))
+}

@@ -1,0 +1,3 @@
+//! The real thing. Named so that one of these runs at a time (see `.config/nextest.toml`).
+
+mod life;

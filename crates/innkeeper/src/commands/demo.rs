@@ -1,0 +1,197 @@
+//! `innkeeper demo`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use accounts::customers::{self, CustomerQuery, NewCustomer};
+use accounts::members::{self, NewMember};
+use accounts::{Actor, Currency, CustomerId, CustomerName, Email, PersonName, Role, links, signin_links};
+use hosting::names::{SiteName, Subdomain};
+use hosting::operations::{self, OperationState};
+use hosting::sites::{self, NewSite, Site, SiteFilter};
+use hosting::templates::Kind;
+use kit::{Error, Result};
+use web::App;
+use web::config::Config;
+
+use super::serve::Server;
+use crate::output::Output;
+
+/// How many customers the sample house has.
+const SAMPLE_CUSTOMERS: usize = 80;
+/// The first site may have to wait for base images and the template's build.
+const FIRST_SITE_LIMIT: Duration = Duration::from_secs(900);
+
+/// Serves a sample house: 80 customers, and one real site that is made before your eyes.
+#[derive(clap::Args)]
+pub struct Demo {
+    /// Address and port to listen on (setting server.listen).
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Directory of the ACME server that certificates come from.
+    #[arg(long, value_name = "URL")]
+    acme_directory: Option<String>,
+    /// PEM file with the root of the ACME server's own certificate.
+    #[arg(long, value_name = "FILE")]
+    acme_ca: Option<PathBuf>,
+    /// PEM file with the root of the certificates that it issues.
+    #[arg(long, value_name = "FILE")]
+    trusted_roots: Option<PathBuf>,
+    /// Ports of the sites' edge for HTTP and HTTPS.
+    #[arg(long, value_name = "PORT", num_args = 2, default_values_t = [18080, 18443])]
+    edge_ports: Vec<u16>,
+}
+
+impl Demo {
+    /// Settings that the flags override.
+    pub fn flags(&self) -> Vec<(&'static str, String)> {
+        let path = |path: &PathBuf| path.display().to_string();
+        let mut flags = vec![
+            ("server.listen", self.listen.to_string()),
+            ("server.public_url", format!("http://localhost:{}", self.listen.port())),
+            ("hosting.base_domain", "innkeeper.localhost".to_owned()),
+            ("edge.address", "127.0.0.1".to_owned()),
+            ("edge.project", "innkeeper-demo-edge".to_owned()),
+            ("edge.http_port", self.edge_ports[0].to_string()),
+            ("edge.https_port", self.edge_ports[1].to_string()),
+            ("log.level", "warn".to_owned()),
+        ];
+        flags.extend(self.acme_directory.iter().map(|url| ("edge.acme_directory", url.clone())));
+        flags.extend(self.acme_ca.iter().map(|file| ("edge.acme_ca", path(file))));
+        flags.extend(self.trusted_roots.iter().map(|file| ("edge.trusted_roots", path(file))));
+        flags
+    }
+
+    /// Serves the sample house.
+    pub async fn run(self, config: Config, output: Output) -> Result<()> {
+        kit::log::start(&config.log)?;
+        let server = Server::start(config).await?;
+        let app = server.app.clone();
+        let serving = tokio::spawn(server.until_stopped());
+        let people = populate(&app).await?;
+        let base = app.config.server.public_url.origin().to_owned();
+        output.say(format!("\nInnkeeper is up: {base}  ({SAMPLE_CUSTOMERS} sample customers)\n\nMaking a site for {}:", people.owner_name));
+        let site = first_site(&app, &people.customer, output).await?;
+        let admin = sign_in_link(&app, &base, &people.admin).await?;
+        let owner = sign_in_link(&app, &base, &people.owner).await?;
+        output.say(format!(
+            "\nThe site is live:          {}\nSign in as its owner:      {owner}\nSign in as the operator:   {admin}\n\
+             (each link works once, within 15 minutes; `innkeeper member link {}` prints a new one)\n",
+            app.hosting.url(&site),
+            people.admin
+        ));
+        if !app.config.edge.trusted_roots.as_os_str().is_empty() {
+            output.say(format!(
+                "The certificate is from the test authority of this machine: your browser trusts it once it knows {}.\n",
+                app.config.edge.trusted_roots.display()
+            ));
+        }
+        output.say("Stop with Ctrl-C.");
+        serving.await.map_err(|error| Error::internal(format!("the server ended: {error}")))?
+    }
+}
+
+struct People {
+    customer: CustomerId,
+    owner: Email,
+    owner_name: &'static str,
+    admin: Email,
+}
+
+async fn sign_in_link(app: &App, base: &str, email: &Email) -> Result<String> {
+    let member = members::by_email(&app.db, &Actor::cli(), email).await?;
+    let token = signin_links::create(&app.db, &app.clock, &Actor::cli(), &member.id).await?;
+    Ok(links::sign_in(base, &token).reveal().to_owned())
+}
+
+/// Fills an empty house; leaves one that has customers as it is.
+async fn populate(app: &App) -> Result<People> {
+    const OWNER: &str = "Anna Berg";
+    let actor = Actor::cli();
+    let (owner, admin) = (Email::parse("anna@berg-studio.example")?, Email::parse("operator@innkeeper.example")?);
+    let is_new = customers::list(&app.db, &actor.scope(), &CustomerQuery { limit: 1, ..CustomerQuery::default() }).await?.items.is_empty();
+    if is_new {
+        for number in 1..SAMPLE_CUSTOMERS {
+            let (first, last, trade) = (pick(FIRST, number * 7), pick(LAST, number * 5), pick(TRADE, number * 3));
+            let name = format!("{last} {trade}");
+            let id = add_customer(app, &name, if number % 5 == 0 { "USD" } else { "EUR" }).await?;
+            let email = format!("{}.{}{number}@mail.example", first.to_lowercase(), last.to_lowercase());
+            add_member(app, &format!("{first} {last}"), &Email::parse(&email)?, Role::parse("owner", Some(id))?).await?;
+        }
+        let id = add_customer(app, "Berg Studio", "EUR").await?;
+        add_member(app, OWNER, &owner, Role::parse("owner", Some(id))?).await?;
+        add_member(app, "Operator", &admin, Role::parse("admin", None)?).await?;
+        add_member(app, "Conny Cierge", &Email::parse("concierge@innkeeper.example")?, Role::parse("concierge", None)?).await?;
+    }
+    let found = members::by_email(&app.db, &actor, &owner).await?;
+    let customer = found.role.customer().cloned().ok_or_else(|| Error::conflict("this data folder is not a sample house; give demo another --data"))?;
+    Ok(People { customer, owner, owner_name: OWNER, admin })
+}
+
+async fn add_customer(app: &App, name: &str, currency: &str) -> Result<CustomerId> {
+    let new = NewCustomer { name: CustomerName::parse(name)?, currency: Currency::parse(currency)? };
+    Ok(customers::create(&app.db, &app.clock, &Actor::cli(), new).await?.id)
+}
+
+async fn add_member(app: &App, name: &str, email: &Email, role: Role) -> Result<()> {
+    let new = NewMember { name: PersonName::parse(name)?, email: email.clone(), role, password: None };
+    members::add(&app.db, &app.clock, &Actor::cli(), new).await.map(|_| ())
+}
+
+/// Makes the sample site, or takes the one that an earlier start made, and waits until it is live.
+async fn first_site(app: &App, customer: &CustomerId, output: Output) -> Result<Site> {
+    let actor = Actor::cli();
+    let scope = actor.scope();
+    let filter = SiteFilter { customer: Some(customer.clone()), ..SiteFilter::default() };
+    let site = match sites::list(&app.db, &scope, &filter).await?.into_iter().next_back() {
+        Some(site) => site,
+        None => {
+            let new = NewSite {
+                kind: Kind::Portfolio,
+                name: SiteName::parse("Anna Berg, Illustrator")?,
+                subdomain: Some(Subdomain::parse("anna-berg", &[])?),
+                custom_domain: None,
+            };
+            sites::create(&app.hosting, &actor, customer, &new).await?
+        }
+    };
+    let started = tokio::time::Instant::now();
+    let mut told = 0;
+    while started.elapsed() < FIRST_SITE_LIMIT {
+        let Some((operation, steps)) = operations::newest(&app.db, &scope, &site.id).await? else { break };
+        for step in steps.iter().skip(told).filter(|step| step.finished_at.is_some() && step.error.is_none()) {
+            told += 1;
+            let detail = step.detail.as_deref().map(|detail| format!(" – {detail}")).unwrap_or_default();
+            output.say(format!("  ✓ {}{detail}", operations::title(&step.name)));
+        }
+        match operation.state {
+            OperationState::Done => return sites::get(&app.db, &scope, &site.id).await,
+            OperationState::Failed => {
+                operations::retry(&app.hosting, &actor, &site.id).await?;
+                let error = operation.error.unwrap_or_default();
+                output.say(format!("  … trying again after: {error}"));
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+            OperationState::Running => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
+    Err(Error::unavailable(format!("the sample site was not live within {} s; its page says why", FIRST_SITE_LIMIT.as_secs())))
+}
+
+fn pick(from: &'static [&'static str], number: usize) -> &'static str {
+    from[number % from.len()]
+}
+
+const FIRST: &[&str] = &[
+    "Ada", "Bruno", "Carla", "David", "Elif", "Femi", "Greta", "Hugo", "Ines", "Jonas", "Kira", "Luis", "Mina", "Nils", "Olga", "Pia", "Quentin",
+    "Rosa", "Samir", "Tara", "Umut", "Vera", "Wim", "Xenia", "Yara", "Zoe",
+];
+const LAST: &[&str] = &[
+    "Adler", "Brandt", "Costa", "Dufour", "Eklund", "Ferrari", "Garcia", "Hansen", "Ivanova", "Jansen", "Keller", "Lindqvist", "Moreau", "Novak",
+    "Okafor", "Petrov", "Quinn", "Rossi", "Schmidt", "Tanaka", "Ulrich", "Vogel", "Weber", "Yilmaz", "Zhang",
+];
+const TRADE: &[&str] = &[
+    "Bakery", "Cycles", "Design", "Events", "Florist", "Garage", "Hair", "Interiors", "Joinery", "Kitchens", "Legal", "Music", "Nursery", "Optics",
+    "Photography", "Roasters", "Studio", "Travel", "Upholstery", "Vineyard", "Workshop", "Yoga",
+];

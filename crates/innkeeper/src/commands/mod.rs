@@ -1,0 +1,68 @@
+//! The commands. Each file is one: its arguments, whose comments are the help, and what it does.
+
+mod completions;
+mod config;
+mod customer;
+mod demo;
+mod images;
+mod member;
+mod migrate;
+mod serve;
+mod site;
+mod token;
+
+use kit::Result;
+use web::config::Config;
+
+use crate::output::Output;
+
+/// What to do.
+#[derive(clap::Subcommand)]
+pub enum Command {
+    Serve(serve::Serve),
+    Demo(demo::Demo),
+    Migrate(migrate::Migrate),
+    #[command(subcommand)]
+    Site(site::SiteCommand),
+    #[command(subcommand)]
+    Customer(customer::CustomerCommand),
+    #[command(subcommand)]
+    Member(member::MemberCommand),
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    #[command(subcommand)]
+    Images(images::ImagesCommand),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    Completions(completions::Completions),
+}
+
+impl Command {
+    /// Settings that the command's own flags override.
+    pub fn flags(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Command::Serve(command) => command.flags(),
+            Command::Demo(command) => command.flags(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Runs it.
+    pub async fn run(self, config: Config, output: Output) -> Result<()> {
+        match self {
+            Command::Serve(command) => command.run(config, output).await,
+            Command::Demo(command) => command.run(config, output).await,
+            Command::Migrate(command) => command.run(config, output).await,
+            Command::Site(command) => command.run(config, output).await,
+            Command::Customer(command) => command.run(config, output).await,
+            Command::Member(command) => command.run(config, output).await,
+            Command::Token(command) => command.run(config, output).await,
+            Command::Images(command) => command.run(config, output).await,
+            Command::Config(command) => command.run(&config),
+            Command::Completions(command) => {
+                command.run();
+                Ok(())
+            }
+        }
+    }
+}

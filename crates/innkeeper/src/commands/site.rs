@@ -1,0 +1,292 @@
+//! `innkeeper site`.
+
+use std::time::Duration;
+
+use accounts::{Actor, CustomerId, Scope};
+use hosting::names::{SiteName, Subdomain};
+use hosting::operations::{self, OperationKind, OperationState, StepState};
+use hosting::sites::{self, NewSite, Site, SiteFilter, SiteId, SiteState};
+use hosting::templates::{self, Kind};
+use kit::{Error, Result};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use web::App;
+use web::config::Config;
+
+use crate::output::{Output, table};
+use crate::{data_folder, open, work};
+
+/// Makes, lists and changes sites.
+#[derive(clap::Subcommand)]
+pub enum SiteCommand {
+    /// Makes a site from a template and waits until it is live.
+    Create {
+        /// Whose: a customer's id.
+        #[arg(long)]
+        customer: String,
+        /// The template: portfolio.
+        #[arg(long, default_value = "portfolio")]
+        kind: String,
+        /// Its name.
+        #[arg(long)]
+        name: String,
+        /// First label of its address; generated when left out.
+        #[arg(long)]
+        subdomain: Option<String>,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Lists sites, newest first.
+    List {
+        /// Only this customer's.
+        #[arg(long)]
+        customer: Option<String>,
+        /// Only those in this state; `archived` shows deleted ones.
+        #[arg(long)]
+        state: Option<String>,
+    },
+    /// Shows one site with its services and its last operation.
+    Show {
+        /// The site's id.
+        site: String,
+    },
+    /// Starts a stopped site.
+    Start(OneSite),
+    /// Stops a site; visitors see a page that says so.
+    Stop(OneSite),
+    /// Archives and removes a site; it can be restored for some days.
+    Delete {
+        #[command(flatten)]
+        site: OneSite,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Brings a deleted site back.
+    Restore(OneSite),
+    /// Tries what failed again, from the step where it stopped.
+    Retry(OneSite),
+}
+
+/// One site, and whether to wait for it.
+#[derive(clap::Args)]
+pub struct OneSite {
+    /// The site's id.
+    site: String,
+    #[command(flatten)]
+    wait: Wait,
+}
+
+/// Whether to wait.
+#[derive(clap::Args, Clone, Copy)]
+pub struct Wait {
+    /// Return at once; a running server does the work.
+    #[arg(long)]
+    no_wait: bool,
+}
+
+impl SiteCommand {
+    /// Runs it.
+    pub async fn run(self, config: Config, output: Output) -> Result<()> {
+        let app = open::app(config).await?;
+        let actor = Actor::cli();
+        match self {
+            SiteCommand::Create { customer, kind, name, subdomain, wait } => {
+                let customer = CustomerId::parse(&customer)?;
+                accounts::customers::get(&app.db, &actor.scope(), &customer).await?;
+                let new = NewSite {
+                    kind: parse_kind(&kind)?,
+                    name: SiteName::parse(&name)?,
+                    subdomain: subdomain.map(|it| Subdomain::parse(&it, &app.config.hosting.reserved_subdomains)).transpose()?,
+                    custom_domain: None,
+                };
+                let site = sites::create(&app.hosting, &actor, &customer, &new).await?;
+                wait_and_show(&app, site, wait, output).await
+            }
+            SiteCommand::List { customer, state } => list(&app, customer, state, output).await,
+            SiteCommand::Show { site } => {
+                let site = find(&app, &site).await?;
+                show(&app, &site, output).await
+            }
+            SiteCommand::Start(site) => operate(&app, &actor, site, OperationKind::Start, output).await,
+            SiteCommand::Stop(site) => operate(&app, &actor, site, OperationKind::Stop, output).await,
+            SiteCommand::Restore(site) => operate(&app, &actor, site, OperationKind::Restore, output).await,
+            SiteCommand::Delete { site, yes } => {
+                let found = find(&app, &site.site).await?;
+                let kind = if found.state == SiteState::Failed { OperationKind::Discard } else { OperationKind::Delete };
+                if !yes && !confirmed(&app, &found)? {
+                    return Err(Error::conflict("nothing was deleted"));
+                }
+                operate(&app, &actor, site, kind, output).await
+            }
+            SiteCommand::Retry(one) => {
+                let site = operations::retry(&app.hosting, &actor, &SiteId::parse(&one.site)?).await?;
+                wait_and_show(&app, site, one.wait, output).await
+            }
+        }
+    }
+}
+
+fn parse_kind(text: &str) -> Result<Kind> {
+    let carried = templates::all().iter().map(|template| template.kind.as_str()).collect::<Vec<_>>().join(", ");
+    Kind::from_text(text)
+        .filter(|kind| templates::find(*kind).is_some())
+        .ok_or_else(|| Error::invalid("--kind", format!("must be one of: {carried}")))
+}
+
+fn confirmed(app: &App, site: &Site) -> Result<bool> {
+    let days = app.config.hosting.keep_archives_days;
+    eprint!("Delete `{}` ({})? It can be restored for {days} days. Type its address to go on: ", site.name, site.domain);
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line.trim() == site.domain.as_str())
+}
+
+async fn find(app: &App, id: &str) -> Result<Site> {
+    sites::get(&app.db, &Actor::cli().scope(), &SiteId::parse(id)?).await
+}
+
+async fn operate(app: &App, actor: &Actor, one: OneSite, kind: OperationKind, output: Output) -> Result<()> {
+    let site = operations::request(&app.hosting, actor, &SiteId::parse(&one.site)?, kind).await?;
+    wait_and_show(app, site, one.wait, output).await
+}
+
+/// Waits for the site's operation: a running server does the work, or else this process.
+async fn wait_and_show(app: &App, site: Site, wait: Wait, output: Output) -> Result<()> {
+    if wait.no_wait {
+        return show(app, &site, output).await;
+    }
+    let stop = CancellationToken::new();
+    let worker = match data_folder::try_lock(&app.config.server.data)? {
+        // With PostgreSQL a server on another machine may be at work too; leases keep the two apart.
+        Ok(lock) => {
+            let runner = work::runner_of_command(app).run(stop.clone());
+            Some(tokio::spawn(async move {
+                let _lock = lock;
+                runner.await;
+            }))
+        }
+        Err(_) => None,
+    };
+    let outcome = until_over(app, &site.id, output).await;
+    stop.cancel();
+    if let Some(worker) = worker {
+        let _ = worker.await;
+    }
+    outcome?;
+    match sites::get(&app.db, &Actor::cli().scope(), &site.id).await {
+        Ok(site) => show(app, &site, output).await,
+        // A site that was given up leaves nothing to show.
+        Err(Error::NotFound(_)) => {
+            output.show(&json!({ "app_id": site.id.as_str(), "status": "removed" }), |_| format!("{} is gone without a trace", site.id));
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn until_over(app: &App, id: &SiteId, output: Output) -> Result<()> {
+    let scope = Actor::cli().scope();
+    let mut told = 0;
+    loop {
+        let newest = match operations::newest(&app.db, &scope, id).await {
+            Err(Error::NotFound(_)) => return Ok(()),
+            newest => newest?,
+        };
+        let Some((operation, steps)) = newest else { return Ok(()) };
+        for step in steps.iter().skip(told).take_while(|step| step.state == StepState::Done) {
+            told += 1;
+            let detail = step.detail.as_deref().map(|detail| format!(" – {detail}")).unwrap_or_default();
+            output.say(format!("  ✓ {}{detail}", operations::title(&step.name)));
+        }
+        match operation.state {
+            OperationState::Running => tokio::time::sleep(Duration::from_millis(150)).await,
+            OperationState::Done => return Ok(()),
+            OperationState::Failed => {
+                let step = steps.iter().find(|step| step.state == StepState::Failed);
+                let (title, reason) = step.map_or(("Work", None), |step| (operations::title(&step.name), step.error.as_deref()));
+                let reason = reason.or(operation.error.as_deref()).unwrap_or("no reason was recorded");
+                return Err(Error::unavailable(format!(
+                    "{} of {id} stopped at “{title}”: {reason}. `innkeeper site retry {id}` goes on from there",
+                    operation.kind
+                )));
+            }
+        }
+    }
+}
+
+fn as_json(app: &App, site: &Site) -> Value {
+    json!({
+        "app_id": site.id.as_str(),
+        "customer": site.customer_id.as_str(),
+        "site_name": site.name.as_str(),
+        "site_type": site.kind.as_str(),
+        "domain": site.domain.as_str(),
+        "custom_domain": site.custom_domain.as_ref().map(|it| it.as_str()),
+        "status": site.state.as_str(),
+        "url": app.hosting.url(site),
+        "repo_url": app.hosting.repository_url(site),
+        "ssl_status": site.certificate_state.as_str(),
+        "created_at": site.created_at.rfc3339(),
+        "last_deployed_at": site.last_deployed_at.map(|at| at.rfc3339()),
+    })
+}
+
+async fn list(app: &App, customer: Option<String>, state: Option<String>, output: Output) -> Result<()> {
+    let state = state
+        .map(|text| {
+            let all = SiteState::ALL.iter().map(|state| state.as_str()).collect::<Vec<_>>().join(", ");
+            SiteState::from_text(&text).ok_or_else(|| Error::invalid("--state", format!("must be one of: {all}")))
+        })
+        .transpose()?;
+    let customer = customer.map(|id| CustomerId::parse(&id)).transpose()?;
+    let mut filter = SiteFilter { customer, state, limit: 200, ..SiteFilter::default() };
+    let scope: Scope = Actor::cli().scope();
+    let mut found = Vec::new();
+    loop {
+        let page = sites::list(&app.db, &scope, &filter).await?;
+        filter.after = page.last().map(|site| site.id.clone());
+        let full = page.len() == 200;
+        found.extend(page);
+        if !full {
+            break;
+        }
+    }
+    let values: Vec<Value> = found.iter().map(|site| as_json(app, site)).collect();
+    output.show(&values, |_| {
+        let rows: Vec<Vec<String>> = found
+            .iter()
+            .map(|site| {
+                vec![site.id.to_string(), site.state.to_string(), app.hosting.url(site), site.customer_id.to_string(), site.name.to_string()]
+            })
+            .collect();
+        table(&["SITE", "STATE", "ADDRESS", "CUSTOMER", "NAME"], &rows)
+    });
+    Ok(())
+}
+
+async fn show(app: &App, site: &Site, output: Output) -> Result<()> {
+    let manifest = templates::find(site.kind).map(|template| &template.manifest);
+    let services = app.hosting.runtime.states_of(&site.id, manifest).await;
+    let mut value = as_json(app, site);
+    value["container_status"] = match &services {
+        Ok(services) => json!(services.iter().map(|(name, state)| (name.clone(), state.as_str())).collect::<std::collections::BTreeMap<_, _>>()),
+        Err(error) => json!({ "error": error.public_message() }),
+    };
+    output.show(&value, |_| {
+        let mut rows = vec![
+            vec!["site".to_owned(), site.id.to_string()],
+            vec!["name".to_owned(), site.name.to_string()],
+            vec!["state".to_owned(), site.state.to_string()],
+            vec!["address".to_owned(), app.hosting.url(site)],
+            vec!["repository".to_owned(), app.hosting.repository_url(site)],
+            vec!["certificate".to_owned(), site.certificate_error.clone().unwrap_or_else(|| site.certificate_state.to_string())],
+        ];
+        match &services {
+            Ok(services) => rows.extend(services.iter().map(|(name, state)| vec![format!("service {name}"), state.to_string()])),
+            Err(error) => rows.push(vec!["services".to_owned(), error.public_message()]),
+        }
+        table(&["", ""], &rows).trim_start().to_owned()
+    });
+    Ok(())
+}

@@ -1,0 +1,256 @@
+//! A hosting side of a test's own, over the real Docker, Traefik and ACME server.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use accounts::customers::{self, NewCustomer};
+use accounts::members::{self, NewMember};
+use accounts::{Actor, Currency, CustomerId, CustomerName, Email, PersonName, Role};
+use hosting::names::{SiteName, Subdomain};
+use hosting::operations::{self, Operation, OperationKind, OperationState, RunOperation, Step};
+use hosting::sites::{self, NewSite, Site, SiteId};
+use hosting::templates::Kind;
+use hosting::{EdgeConfig, Hosting, HostingConfig, Ingredients};
+use kit::bus::Bus;
+use kit::db::migrations;
+use kit::jobs::{Registry, Runner};
+use kit::secrets::InstanceKey;
+use kit::{Clock, Db, Error};
+use tokio_util::sync::CancellationToken;
+
+use crate::Surroundings;
+
+/// What a test wants different.
+#[derive(Clone, Default)]
+pub struct StackOptions {
+    /// Directory of the ACME server instead of the running one.
+    pub acme_directory: Option<String>,
+    /// Port of Traefik's API.
+    pub api_port: Option<u16>,
+    /// Sites a customer may have.
+    pub sites_per_customer: Option<u32>,
+}
+
+/// A hosting side with a customer in it. Call [`Stack::tear_down`] at the end; a test that fails leaves its containers for a look,
+/// and the next one removes them.
+pub struct Stack {
+    /// The hosting side.
+    pub hosting: Hosting,
+    /// A customer with an owner.
+    pub customer: CustomerId,
+    /// The data folder.
+    pub data: PathBuf,
+    surroundings: Surroundings,
+    stop: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+impl Stack {
+    /// Starts with the defaults.
+    pub async fn start() -> Stack {
+        Stack::start_with(StackOptions::default()).await
+    }
+
+    /// Starts: database, edge folder, a job runner. Traefik comes up with the first site.
+    pub async fn start_with(options: StackOptions) -> Stack {
+        let surroundings = Surroundings::read();
+        remove_left_overs().await;
+        let folder = tempfile::Builder::new().prefix("innkeeper-test-").tempdir().expect("a temporary folder");
+        let data = folder.path().to_owned();
+        let db = Db::open_sqlite(&data.join("innkeeper.db")).expect("SQLite opens");
+        db.migrate(&migrations()).await.expect("migrations run");
+        let hosting = open(&db, &surroundings, data.clone(), &options);
+        let customer = add_customer(&hosting, "Test Customer").await;
+        let stack = Stack { hosting, customer, data, surroundings, stop: CancellationToken::new(), _folder: folder };
+        stack.work();
+        stack
+    }
+
+    /// Starts a job runner, as a server does.
+    fn work(&self) {
+        let registry: Registry<Hosting> = Registry::default().job::<RunOperation>();
+        let runner = Runner::new(self.hosting.db.clone(), self.hosting.clock.clone(), self.hosting.clone(), registry, "test", 6);
+        tokio::spawn(runner.run(self.stop.clone()));
+    }
+
+    /// Asks for a portfolio.
+    pub async fn ask_for_site(&self, name: &str, subdomain: &str) -> kit::Result<Site> {
+        let new = NewSite {
+            kind: Kind::Portfolio,
+            name: SiteName::parse(name)?,
+            subdomain: Some(Subdomain::parse(subdomain, &[])?),
+            custom_domain: None,
+        };
+        sites::create(&self.hosting, &Actor::cli(), &self.customer, &new).await
+    }
+
+    /// Makes a portfolio and waits until it is live.
+    pub async fn site(&self, name: &str, subdomain: &str) -> Site {
+        let site = self.ask_for_site(name, subdomain).await.expect("the site is accepted");
+        self.finished(&site.id).await.unwrap_or_else(|error| panic!("the site is made: {error}"));
+        self.reload(&site.id).await.expect("the site exists")
+    }
+
+    /// Asks for an operation and waits for its end.
+    pub async fn operate(&self, site: &SiteId, kind: OperationKind) -> kit::Result<()> {
+        operations::request(&self.hosting, &Actor::cli(), site, kind).await?;
+        self.finished(site).await
+    }
+
+    /// The site as stored now.
+    pub async fn reload(&self, site: &SiteId) -> kit::Result<Site> {
+        sites::get(&self.hosting.db, &Actor::cli().scope(), site).await
+    }
+
+    /// Waits for the end of the newest operation; its error when it failed. At most 10 minutes (images may have to be built).
+    pub async fn finished(&self, site: &SiteId) -> kit::Result<()> {
+        for _ in 0..12_000 {
+            let newest = match operations::newest(&self.hosting.db, &Actor::cli().scope(), site).await {
+                // A discarded site takes its operations with it.
+                Err(Error::NotFound(_)) => return Ok(()),
+                newest => newest?,
+            };
+            match newest {
+                Some((operation, steps)) if operation.state == OperationState::Done => {
+                    report(&operation, &steps);
+                    return Ok(());
+                }
+                Some((operation, steps)) if operation.state == OperationState::Failed => {
+                    let step = steps.iter().find(|step| step.error.is_some());
+                    let at = step.map_or("?", |step| step.name.as_str());
+                    return Err(Error::unavailable(format!("step {at}: {}", operation.error.unwrap_or_default())));
+                }
+                _ => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+        panic!("an operation on {site} did not end within 10 minutes");
+    }
+
+    /// A browser of sorts: trusts the test authority, keeps cookies out, follows nothing, and finds `site` on this machine.
+    pub fn browser(&self, site: &Site) -> reqwest::Client {
+        let root = std::fs::read(&self.surroundings.acme_root).expect("the root of the test authority");
+        kit::fetch::install_tls();
+        let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(15))
+            .resolve(site.domain.as_str(), loopback(self.surroundings.https_port))
+            .tls_certs_only([reqwest::Certificate::from_pem(&root).expect("a PEM file")])
+            .build()
+            .expect("a client")
+    }
+
+    /// Address of a path of a site over HTTPS.
+    pub fn url(&self, site: &Site, path: &str) -> String {
+        format!("{}{path}", self.hosting.url(site))
+    }
+
+    /// Address of a path of a site over plain HTTP.
+    pub fn plain_url(&self, site: &Site, path: &str) -> String {
+        format!("http://{}:{}{path}", site.domain, self.surroundings.http_port)
+    }
+
+    /// Status and body of a page of a site.
+    pub async fn get(&self, site: &Site, path: &str) -> (u16, String) {
+        let answer = self.browser(site).get(self.url(site, path)).send().await.expect("the edge answers");
+        (answer.status().as_u16(), answer.text().await.expect("a body"))
+    }
+
+    /// Removes all sites' containers and the edge.
+    pub async fn tear_down(self) {
+        self.stop.cancel();
+        for site in sites::known(&self.hosting.db).await.expect("sites are listed") {
+            let manifest = hosting::templates::find(site.kind).map(|template| &template.manifest);
+            hosting::runtime::remove_everything(&site, manifest).await.expect("containers go");
+        }
+        let _ = self.hosting.proxy.remove().await;
+    }
+}
+
+/// Prints how long each step took: what a slow run is looked at for.
+fn report(operation: &Operation, steps: &[Step]) {
+    let took = |step: &Step| step.finished_at.zip(step.started_at).map_or(0, |(end, start)| end.since(start).as_millis());
+    let steps: Vec<String> = steps.iter().map(|step| format!("{} {} ms", step.name, took(step))).collect();
+    eprintln!("{}: {}", operation.kind, steps.join(", "));
+}
+
+/// Opens a hosting side on `data` with the test's edge.
+fn open(db: &Db, surroundings: &Surroundings, data: PathBuf, options: &StackOptions) -> Hosting {
+    Hosting::open(Ingredients {
+        db: db.clone(),
+        clock: Clock::System,
+        key: InstanceKey::ephemeral(),
+        bus: Bus::default(),
+        config: HostingConfig {
+            base_domain: "sites.test".to_owned(),
+            public_ip: String::new(),
+            sites_per_customer: options.sites_per_customer.unwrap_or(50),
+            parallel_operations: 6,
+            keep_archives_days: 7,
+            reserved_subdomains: Vec::new(),
+            network_pool: "10.214.0.0/16".to_owned(),
+            prepare_templates: false,
+            image_cache: image_cache(),
+        },
+        edge: EdgeConfig {
+            project: "innkeeper-test-edge".to_owned(),
+            address: Ipv4Addr::LOCALHOST.into(),
+            http_port: surroundings.http_port,
+            https_port: surroundings.https_port,
+            api_port: options.api_port.unwrap_or(18099),
+            acme_email: String::new(),
+            acme_directory: options.acme_directory.clone().unwrap_or_else(|| surroundings.acme_directory.clone()),
+            acme_ca: surroundings.acme_ca.clone(),
+            trusted_roots: surroundings.acme_root.clone(),
+            hsts_seconds: 31_536_000,
+            image: "traefik:v3".to_owned(),
+        },
+        public_url: "http://127.0.0.1:8080".to_owned(),
+        data,
+    })
+    .expect("the hosting side opens")
+}
+
+/// Where base images are cached between runs, if the environment names a place.
+fn image_cache() -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "the test environment names its cache")]
+    let cache = std::env::var_os("INNKEEPER_TEST_IMAGE_CACHE");
+    cache.map(PathBuf::from).unwrap_or_default()
+}
+
+/// Adds a customer with an owner.
+pub async fn add_customer(hosting: &Hosting, name: &str) -> CustomerId {
+    let actor = Actor::cli();
+    let new = NewCustomer { name: CustomerName::parse(name).expect("a name"), currency: Currency::parse("EUR").expect("a currency") };
+    let customer = customers::create(&hosting.db, &hosting.clock, &actor, new).await.expect("the customer is made").id;
+    let new = NewMember {
+        name: PersonName::parse("Olga Owner").expect("a name"),
+        email: Email::parse(&format!("owner@{}.example", customer.as_str().replace('_', "-"))).expect("an address"),
+        role: Role::parse("owner", Some(customer.clone())).expect("a role"),
+        password: None,
+    };
+    members::add(&hosting.db, &hosting.clock, &actor, new).await.expect("the owner is added");
+    customer
+}
+
+/// Removes what a failed test of an earlier run left in Docker: only what carries the test network's or the test edge's label.
+async fn remove_left_overs() {
+    let docker = || kit::exec::Command::new("docker");
+    let edge = docker().args(["ps", "--all", "--quiet", "--filter", "label=innkeeper.edge=innkeeper-test-edge"]).run().await;
+    let Ok(edge) = edge else { panic!("Docker does not answer: run `scripts/services.sh up dockerd`") };
+    let mut old = edge.stdout;
+    let label = ["--quiet", "--filter", "label=innkeeper.instance=innkeeper-test-edge"];
+    old += &docker().args(["ps", "--all"]).args(label).run().await.expect("containers are listed").stdout;
+    let ids: Vec<&str> = old.split_whitespace().collect();
+    if !ids.is_empty() {
+        docker().args(["rm", "--force", "--volumes"]).args(ids).run().await.expect("old containers go");
+    }
+    for what in ["volume", "network"] {
+        let old = docker().args([what, "ls"]).args(label).run().await.expect("they are listed").stdout;
+        for id in old.split_whitespace() {
+            docker().args([what, "rm", id]).run().await.expect("old volumes and networks go");
+        }
+    }
+}

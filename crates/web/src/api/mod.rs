@@ -1,0 +1,56 @@
+//! The JSON API: the same slices as the pages, described by OpenAPI.
+//!
+//! Times are RFC 3339 in UTC, lists are `{"items": […], "next": "…"}` and go on with `?after=` or `?before=` what `next`
+//! says, failures are problem details, unknown fields are refused.
+
+mod audit;
+mod customers;
+mod jobs;
+mod me;
+mod members;
+mod sessions;
+mod sites;
+mod tokens;
+
+use accounts::Permission;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::routes::{Access, Routes, routes};
+
+/// One page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct List<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// What to ask for the next page with; `null` on the last one.
+    pub next: Option<String>,
+}
+
+/// Everything under `/api` that is not a site's.
+pub fn routes(all: Routes) -> Routes {
+    let write_members = Access::May(Permission::WriteMembers);
+    let tokens = Access::May(Permission::OwnTokens);
+    let sessions = Access::May(Permission::OwnAccount);
+    let operate = Access::House(Permission::OperateHouse);
+    sites::routes(all)
+        .api(Access::SignedIn, routes!(me::me))
+        .api(Access::May(Permission::ReadCustomers), routes!(customers::list))
+        .api_create(Access::House(Permission::ManageCustomers), routes!(customers::create))
+        .api(Access::May(Permission::ReadCustomers), routes!(customers::get))
+        .api(Access::May(Permission::EditCustomer), routes!(customers::change))
+        .api(Access::May(Permission::ReadMembers), routes!(members::list))
+        .api_create(write_members, routes!(members::invite))
+        .api(write_members, routes!(members::change))
+        .api(write_members, routes!(members::remove))
+        .api(write_members, routes!(members::withdraw))
+        .api(tokens, routes!(tokens::list))
+        .api_create(tokens, routes!(tokens::create))
+        .api(tokens, routes!(tokens::revoke))
+        .api(sessions, routes!(sessions::list))
+        .api(sessions, routes!(sessions::revoke))
+        .api(Access::May(Permission::ReadAudit), routes!(audit::list))
+        .api(operate, routes!(jobs::list))
+        .api(operate, routes!(jobs::retry))
+        .api(operate, routes!(jobs::reconcilers))
+}

@@ -1,0 +1,177 @@
+//! The live channel: signals of the house, passed to whoever may hear them, over Socket.IO.
+//!
+//! A browser connects with its session cookie from one of our own pages, asks for rooms with `join`, and gets into those
+//! that its member may see. Signals say *what changed*, never what it is now: the page fetches its fragment again
+//! through the usual routes with the usual checks. Whoever's session ends is disconnected within [`LOOK_AGAIN`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use accounts::{Actor, Client, CustomerId};
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, any, any_service};
+use kit::bus::Signal;
+use kit::Result;
+use serde_json::json;
+use socketioxide::SocketIo;
+use socketioxide::extract::{Data, HttpExtension, SocketRef};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::app::App;
+use crate::respond::{Failure, Reason};
+use crate::routes::{Access, Caller, Limits, Remote, Routes};
+use crate::{csrf, session};
+
+/// Nobody's room: a signal there says that sessions ended, so that their connections end at once.
+pub const SESSIONS: &str = "sessions";
+/// Where the channel is; clients add the slash.
+const PATH: &str = "/live/socket.io";
+/// How often every connection's session is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// Rooms that one connection may ask for at once.
+const MOST_ROOMS: usize = 50;
+/// Messages to us are lists of rooms: nothing large.
+const LARGEST_MESSAGE: u64 = 16 * 1024;
+
+/// The service behind the channel's route.
+pub type Channel = MethodRouter<App>;
+
+/// The open channel.
+#[derive(Clone)]
+pub struct Live {
+    io: SocketIo,
+}
+
+/// What is needed to recognise a connection's member again.
+#[derive(Debug, Clone)]
+struct Ticket {
+    client: Client,
+    token: Arc<str>,
+}
+
+/// Declares the channel's route; without a `channel` for the table alone.
+pub fn declare(routes: Routes, channel: Option<Channel>) -> Routes {
+    let route = channel.unwrap_or_else(|| any(async || ()));
+    let limits = Limits { body_bytes: Some(usize::try_from(LARGEST_MESSAGE).unwrap_or(usize::MAX)), unhurried: true };
+    routes.on("ANY", "/live/socket.io/", Access::SignedIn, limits, route)
+}
+
+impl Live {
+    /// Opens the channel; its service goes into the router.
+    pub fn open(app: &App) -> (Live, Channel) {
+        let (service, io) = SocketIo::builder()
+            .req_path(PATH)
+            .max_payload(LARGEST_MESSAGE)
+            .ws_max_message_size(usize::try_from(LARGEST_MESSAGE).unwrap_or(usize::MAX))
+            .build_svc();
+        let listening = app.clone();
+        io.ns("/", async move |socket: SocketRef| {
+            socket.on("join", async move |socket: SocketRef, Data(rooms): Data<Vec<String>>, HttpExtension(Caller(actor)): HttpExtension<Caller>| {
+                for room in rooms.into_iter().take(MOST_ROOMS) {
+                    match may_join(&listening, &actor, &room).await {
+                        Ok(()) => socket.join(room),
+                        Err(error) => debug!("a live connection may not join a room: {error}"),
+                    }
+                }
+            });
+        });
+        let channel = any_service(service).layer(from_fn_with_state(app.clone(), give_ticket));
+        (Live { io }, channel)
+    }
+
+    /// Passes signals on and disconnects whoever is no longer signed in, until `stop`.
+    pub async fn follow(self, app: App, stop: CancellationToken) {
+        let mut signals = app.bus.subscribe();
+        let mut look = tokio::time::interval(LOOK_AGAIN);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = look.tick() => self.disconnect_the_signed_out(&app).await,
+                signal = next(&mut signals) => match signal {
+                    Some(Heard::Signal(signal)) if signal.room == SESSIONS => self.disconnect_the_signed_out(&app).await,
+                    Some(Heard::Signal(signal)) => self.pass_on(&signal).await,
+                    Some(Heard::Missed) => self.everything_changed().await,
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// Closes every connection; browsers come back when the next process is up.
+    pub async fn close(&self) {
+        self.io.close().await;
+    }
+
+    async fn pass_on(&self, signal: &Signal) {
+        let sent = self.io.to(signal.room.clone()).emit("changed", &json!({ "topic": signal.topic })).await;
+        if let Err(error) = sent {
+            // A full or closing connection; its browser fetches again when it comes back.
+            debug!("passing on a signal: {error}");
+        }
+    }
+
+    async fn everything_changed(&self) {
+        if let Err(error) = self.io.emit("changed", &json!({ "topic": "*" })).await {
+            debug!("passing on that everything changed: {error}");
+        }
+    }
+
+    async fn disconnect_the_signed_out(&self, app: &App) {
+        for socket in self.io.sockets() {
+            let Some(ticket) = socket.req_parts().extensions.get::<Ticket>().cloned() else { continue };
+            match accounts::sessions::authenticate(&app.db, &app.clock, &ticket.client, &ticket.token).await {
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    let _ = socket.disconnect();
+                }
+                Err(error) => warn!("looking at a live connection's session: {error}"),
+            }
+        }
+    }
+}
+
+enum Heard {
+    Signal(Signal),
+    /// Too many at once: what they were is unknown.
+    Missed,
+}
+
+async fn next(signals: &mut Receiver<Signal>) -> Option<Heard> {
+    match signals.recv().await {
+        Ok(signal) => Some(Heard::Signal(signal)),
+        Err(RecvError::Lagged(_)) => Some(Heard::Missed),
+        Err(RecvError::Closed) => None,
+    }
+}
+
+/// Browsers do not hold sockets to the rule of the same origin, so it is applied here.
+async fn give_ticket(State(app): State<App>, Remote(client): Remote, mut request: Request, next: Next) -> Response {
+    if csrf::is_same_origin(request.headers(), &app.config.server.public_url) == Some(false) {
+        return Failure::because(Reason::CrossSite).into_response();
+    }
+    let Some(token) = session::token(&app, request.headers()) else {
+        return Failure::because(Reason::SignInNeeded).into_response();
+    };
+    let ticket = Ticket { client, token: token.into() };
+    request.extensions_mut().insert(ticket);
+    next.run(request).await
+}
+
+/// Whether the member may hear what happens in a room; an unknown room is like one of somebody else's.
+async fn may_join(app: &App, actor: &Actor, room: &str) -> Result<()> {
+    let unknown = || kit::Error::not_found("the room");
+    match room.split_once(':') {
+        None if room == "operators" && actor.scope().is_house() => Ok(()),
+        Some(("customer", id)) => actor.scope().allows(&CustomerId::parse(id)?),
+        Some(("site", id)) => {
+            let id = hosting::SiteId::parse(id)?;
+            hosting::sites::get(&app.db, &actor.scope(), &id).await.map(|_| ())
+        }
+        _ => Err(unknown()),
+    }
+}

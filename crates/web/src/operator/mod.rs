@@ -1,0 +1,40 @@
+//! What the people who run Innkeeper see: customers, staff, jobs, mail, the audit log, settings.
+
+mod audit;
+mod customer;
+mod customers;
+mod jobs;
+mod mail;
+mod new_customer;
+mod settings;
+mod sites;
+mod staff;
+
+use accounts::Permission;
+
+use crate::routes::{Access, Routes};
+
+/// Everything under `/admin`.
+pub fn routes(routes: Routes) -> Routes {
+    let read = Access::House(Permission::ReadCustomers);
+    let manage = Access::House(Permission::ManageCustomers);
+    let operate = Access::House(Permission::OperateHouse);
+    routes
+        .get("/admin/customers", read, customers::list)
+        .get("/admin/customers/new", manage, new_customer::form)
+        .post("/admin/customers/new", manage, new_customer::submit)
+        .get("/admin/customers/{customer}", read, customer::show)
+        .post("/admin/customers/{customer}/change", manage, customer::change)
+        .post("/admin/customers/{customer}/suspend", manage, customer::suspend)
+        .post("/admin/customers/{customer}/resume", manage, customer::resume)
+        .get("/admin/sites", Access::House(Permission::ReadSites), sites::list)
+        .get("/admin/sites.csv", Access::House(Permission::ReadSites), sites::export)
+        .get("/admin/staff", Access::House(Permission::ReadMembers), staff::list)
+        .get("/admin/jobs", operate, jobs::list)
+        .post("/admin/jobs/{job}/retry", operate, jobs::retry)
+        .get("/admin/mail", operate, mail::list)
+        .post("/admin/mail/{mail}/show", operate, mail::show)
+        .get("/admin/audit", Access::House(Permission::ReadAudit), audit::house)
+        .get("/account/activity", Access::May(Permission::ReadAudit), audit::own)
+        .get("/admin/settings", operate, settings::show)
+}

@@ -1,0 +1,48 @@
+//! What customers see of their sites: the list, a new one, one site with everything that can be done to it.
+//!
+//! Staff see the same pages of any customer's site; their list is `operator::sites`.
+
+pub(crate) mod asked;
+mod link;
+mod list;
+mod new;
+pub(crate) mod services;
+mod site;
+pub(crate) mod suggestion;
+pub(crate) mod words;
+
+pub(crate) use link::to;
+
+use accounts::Permission;
+
+use crate::routes::{Access, Routes};
+
+/// The pages of sites and what their forms post to.
+pub fn routes(routes: Routes) -> Routes {
+    let read = Access::May(Permission::ReadSites);
+    let write = Access::May(Permission::WriteSites);
+    routes
+        .get("/sites", read, list::page)
+        .post("/sites", write, new::create)
+        .get("/sites/new", write, new::form)
+        .get("/sites/new/address", write, new::suggested_address)
+        .get("/sites/check-address", write, new::check_address)
+        .get("/templates/{kind}/preview.svg", Access::Public, new::preview)
+        .get("/sites/{app}", read, site::page)
+        .post("/sites/{app}/start", write, site::actions::start)
+        .post("/sites/{app}/stop", write, site::actions::stop)
+        .post("/sites/{app}/delete", write, site::actions::delete)
+        .post("/sites/{app}/restore", write, site::actions::restore)
+        .post("/sites/{app}/retry", write, site::actions::retry)
+        .post("/sites/{app}/discard", write, site::actions::discard)
+        .post("/sites/{app}/rename", write, site::actions::rename)
+        .post("/sites/{app}/reveal", write, site::actions::reveal)
+}
+
+/// Leaves `limit` sites of a list that was asked for one more, and tells where the next page begins.
+pub(crate) fn cut(sites: &mut Vec<hosting::Site>, limit: u32) -> Option<hosting::SiteId> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = sites.len() > limit;
+    sites.truncate(limit);
+    sites.last().filter(|_| more).map(|last| last.id.clone())
+}

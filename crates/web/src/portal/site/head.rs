@@ -1,0 +1,78 @@
+//! The head of a site's page: which site, how it is, since when.
+
+use hosting::operations::OperationState;
+use hosting::SiteState;
+use maud::{Markup, html};
+use ui::button::{self, Button, Kind};
+use ui::form::{self, PostButton};
+use ui::{format, help, icon};
+
+use super::Facts;
+use crate::portal::services::Services;
+use crate::portal::words;
+
+const MEANING: &str = "Running means that the containers of all services run and their health checks agree.";
+
+pub(super) fn head(facts: &Facts) -> Markup {
+    let site = &facts.site;
+    let answers = matches!(site.state, SiteState::Active | SiteState::Stopped);
+    html! {
+        div.hero {
+            div {
+                div.hero-line {
+                    h1 {
+                        @if answers {
+                            a.link-external href=(facts.url) { (site.domain) (icon::external_link()) }
+                        } @else {
+                            (site.domain)
+                        }
+                    }
+                    span.row.nowrap { (words::status(site, &facts.services)) (help::popover("status", MEANING)) }
+                }
+                div.hero-facts {
+                    span { (site.name.as_str()) " · " (words::kind(site.kind)) }
+                    @if let Some(since) = since(facts) { span { (since) } }
+                    @if let Some(at) = site.last_deployed_at { span { "Deployed " (format::time_ago(at.0, facts.now.0)) } }
+                    @if let (SiteState::Active, Services::Unknown(why)) = (site.state, &facts.services) { span { (why) } }
+                }
+            }
+            (button::row(buttons(facts)))
+        }
+    }
+}
+
+/// Since when it is as it is: the end of the last thing that was done to it.
+fn since(facts: &Facts) -> Option<Markup> {
+    let (operation, _) = facts.newest.as_ref().filter(|(operation, _)| operation.state == OperationState::Done)?;
+    let at = operation.finished_at?.0;
+    let word = match facts.site.state {
+        SiteState::Active => "Up since",
+        SiteState::Stopped => "Stopped since",
+        SiteState::Archived => "Deleted",
+        _ => return None,
+    };
+    Some(html! { (word) " " (format::time_exact(at)) })
+}
+
+fn buttons(facts: &Facts) -> Markup {
+    match facts.site.state {
+        SiteState::Active => button::link(
+            &facts.url,
+            Button { label: "Visit", kind: Kind::Primary, icon: Some(icon::external_link()), ..Button::default() },
+        ),
+        SiteState::Stopped if facts.may_write => form::post_button(PostButton {
+            action: &facts.action("start"),
+            button: Button {
+                label: "Start",
+                kind: Kind::Primary,
+                icon: Some(icon::play()),
+                busy: "Starting…",
+                disabled: facts.is_busy(),
+                title: if facts.is_busy() { "Something is being done to the site" } else { "" },
+                ..Button::default()
+            },
+            ..PostButton::default()
+        }),
+        _ => Markup::default(),
+    }
+}

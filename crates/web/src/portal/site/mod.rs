@@ -1,0 +1,216 @@
+//! One site: while something is done to it the steps, otherwise all about it.
+//!
+//! The head (state and steps) is fetched again whenever the site changes; when what stands below it no longer fits
+//! (made, stopped, deleted), the fragment tells the browser to load the page anew.
+
+pub(super) mod actions;
+mod archived;
+mod danger;
+mod head;
+mod history;
+mod progress;
+mod ready;
+mod services_card;
+mod settings;
+
+use accounts::{Actor, Customer, Permission, customers};
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use hosting::operations::{self, Operation, OperationKind, OperationState, Step};
+use hosting::{Site, SiteId, SiteState, sites};
+use kit::{Error, Timestamp};
+use maud::{Markup, html};
+use serde::Deserialize;
+use ui::card;
+use ui::live::{self, Region};
+use ui::page::{Crumb, Page};
+
+use super::services::{self, Services};
+use super::to;
+use crate::app::App;
+use crate::extract::{Path, Query};
+use crate::frame::View;
+use crate::respond::{Answer, Complaint, Failure};
+use crate::routes::Caller;
+
+/// Seconds between looks while something is done, without a socket.
+const BUSY_BEAT: u32 = 3;
+const LOAD_AGAIN: (&str, HeaderValue) = ("hx-refresh", HeaderValue::from_static("true"));
+const TO_THE_LIST: (&str, HeaderValue) = ("hx-redirect", HeaderValue::from_static("/sites"));
+
+/// Which part is asked for, and below which layout it will stand.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    part: String,
+    layout: String,
+}
+
+/// What the page shows of a site.
+struct Facts {
+    site: Site,
+    newest: Option<(Operation, Vec<Step>)>,
+    services: Services,
+    customer: Option<Customer>,
+    url: String,
+    repository_url: String,
+    may_write: bool,
+    now: Timestamp,
+}
+
+/// What a form of the page left behind.
+#[derive(Default)]
+struct Left {
+    name: Option<String>,
+    complaint: Complaint,
+    password: Option<String>,
+}
+
+/// What stands below the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// Nothing: it is being made, brought back or removed.
+    Steps,
+    /// How to bring it back.
+    Archived,
+    /// All about it.
+    Whole { serves: bool, is_busy: bool },
+}
+
+impl Layout {
+    fn name(self) -> &'static str {
+        match self {
+            Layout::Steps => "steps",
+            Layout::Archived => "archived",
+            Layout::Whole { serves: true, is_busy: false } => "serving",
+            Layout::Whole { serves: true, is_busy: true } => "serving-busy",
+            Layout::Whole { serves: false, is_busy: false } => "stopped",
+            Layout::Whole { serves: false, is_busy: true } => "stopped-busy",
+        }
+    }
+}
+
+impl Facts {
+    async fn gather(app: &App, actor: &Actor, id: &SiteId) -> kit::Result<Facts> {
+        let scope = actor.scope();
+        let site = sites::get(&app.db, &scope, id).await?;
+        let newest = operations::newest(&app.db, &scope, id).await?;
+        let customer = match scope.is_house() && actor.can(Permission::ReadCustomers) {
+            true => Some(customers::get(&app.db, &scope, &site.customer_id).await?),
+            false => None,
+        };
+        Ok(Facts {
+            services: services::of_site(app, &site).await,
+            url: app.hosting.url(&site),
+            repository_url: app.hosting.repository_url(&site),
+            may_write: actor.can(Permission::WriteSites),
+            now: app.clock.now(),
+            site,
+            newest,
+            customer,
+        })
+    }
+
+    fn layout(&self) -> Layout {
+        match self.site.state {
+            SiteState::Active => Layout::Whole { serves: true, is_busy: self.is_busy() },
+            SiteState::Stopped => Layout::Whole { serves: false, is_busy: self.is_busy() },
+            SiteState::Archived => Layout::Archived,
+            _ => Layout::Steps,
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.newest.as_ref().is_some_and(|(operation, _)| operation.state == OperationState::Running)
+    }
+
+    /// The operation that is at work or stopped badly, with its steps.
+    fn unfinished(&self) -> Option<&(Operation, Vec<Step>)> {
+        self.newest.as_ref().filter(|(operation, _)| operation.state != OperationState::Done)
+    }
+
+    /// Whether it failed while it was being made, so that it can be given up without losing anything.
+    fn can_be_given_up(&self) -> bool {
+        let never_made = |kind| matches!(kind, OperationKind::Create | OperationKind::Discard);
+        self.site.state == SiteState::Failed && self.newest.as_ref().is_some_and(|(operation, _)| never_made(operation.kind))
+    }
+
+    fn action(&self, verb: &str) -> String {
+        format!("/sites/{}/{verb}", self.site.id)
+    }
+}
+
+/// Shows a site, or the part of its page that has changed.
+pub async fn page(State(app): State<App>, Caller(actor): Caller, view: View, Path(id): Path<SiteId>, Query(asked): Query<Asked>) -> Answer {
+    if !view.is_fragment() {
+        return show(&app, &actor, view, &id, Left::default()).await;
+    }
+    let facts = match Facts::gather(&app, &actor, &id).await {
+        Ok(facts) => facts,
+        // Given up and gone while somebody looked.
+        Err(error @ Error::NotFound(_)) => return Ok(([TO_THE_LIST], Failure::from(error)).into_response()),
+        Err(error) => return Err(error.into()),
+    };
+    if facts.layout().name() != asked.layout {
+        return Ok(([LOAD_AGAIN], StatusCode::NO_CONTENT).into_response());
+    }
+    Ok(view.fragment(match asked.part.as_str() {
+        "services" => services_card::inside(&facts),
+        _ => changing(&facts),
+    }))
+}
+
+async fn show(app: &App, actor: &Actor, view: View, id: &SiteId, left: Left) -> Answer<Response> {
+    let facts = Facts::gather(app, actor, id).await?;
+    let below = match facts.layout() {
+        Layout::Steps => Markup::default(),
+        Layout::Archived => archived::card(app, &facts),
+        Layout::Whole { is_busy, .. } => {
+            let history = operations::history(&app.db, &actor.scope(), id).await?;
+            whole(app, &facts, &left, &history, is_busy)
+        }
+    };
+    let layout = facts.layout().name();
+    let here = to(&format!("/sites/{id}"), &[("part", "head"), ("layout", layout)]);
+    let topic = format!("site:{id}");
+    let poll = facts.is_busy().then_some(BUSY_BEAT);
+    let head = live::region(Region { topic: &topic, url: &here, poll, body: changing(&facts), ..Region::default() });
+    let crumbs = match &facts.customer {
+        Some(customer) => {
+            vec![Crumb::new("Sites", "/admin/sites"), Crumb::new(customer.name.as_str(), format!("/admin/customers/{}", customer.id))]
+        }
+        None => vec![Crumb::new("Sites", "/sites")],
+    };
+    Ok(view.complaining(&left.complaint).page(Page {
+        title: facts.site.name.as_str(),
+        own_heading: true,
+        crumbs: &crumbs,
+        live_rooms: &[topic.as_str()],
+        body: html! { (head) (below) },
+        ..Page::default()
+    }))
+}
+
+/// What changes by itself: state, and the steps of what is being done.
+fn changing(facts: &Facts) -> Markup {
+    html! {
+        (head::head(facts))
+        @if let Some((operation, steps)) = facts.unfinished() { (progress::card(facts, operation, steps)) }
+    }
+}
+
+fn whole(app: &App, facts: &Facts, left: &Left, history: &[Operation], is_busy: bool) -> Markup {
+    card::split(
+        html! {
+            (ready::card(facts, left.password.as_deref()))
+            (services_card::card(facts))
+            (history::card(history, facts.now))
+        },
+        html! {
+            (services_card::certificate(app, facts))
+            (settings::card(facts, left))
+            @if facts.may_write { (danger::zone(app, facts, is_busy)) }
+        },
+    )
+}

@@ -1,0 +1,170 @@
+//! The table of routes: each is declared once, with who may call it, and the same line enforces it.
+//!
+//! ```ignore
+//! routes
+//!     .get("/sites", Access::May(Permission::ReadSites), list)
+//!     .post("/sites", Access::May(Permission::WriteSites), create)
+//!     .api(Access::May(Permission::ReadSites), routes!(api_list))
+//!     .api_create(Access::May(Permission::WriteSites), routes!(api_create)) // honours Idempotency-Key
+//! ```
+//!
+//! `routes!` is utoipa-axum's: it takes path, method and description from the handler's `#[utoipa::path]`, so the
+//! OpenAPI document cannot leave a route out. [`Routes::table`] is what the role matrix test walks.
+
+mod guard;
+
+use std::collections::BTreeMap;
+
+use accounts::Permission;
+use axum::Router;
+use axum::handler::Handler;
+use axum::middleware::from_fn;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use utoipa::openapi::path::{PathItem, Paths};
+use utoipa::openapi::{RefOr, Schema};
+
+use crate::app::App;
+
+pub use guard::{BodyLimit, Caller, Remote};
+pub use utoipa_axum::routes;
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone; nobody is looked up.
+    Public,
+    /// People who are signed out; others are led to their start page.
+    SignedOut,
+    /// Anyone who is signed in, or any token.
+    SignedIn,
+    /// Whoever has the permission, within their scope.
+    May(Permission),
+    /// Concierges and admins who have the permission: what is shown belongs to many customers.
+    House(Permission),
+    /// Programs on this machine, or with the token of the settings.
+    Machines,
+}
+
+/// One route, as the matrix test and the operator see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// `GET`, `POST`, ….
+    pub method: &'static str,
+    /// The path with its variable parts in braces.
+    pub path: String,
+    /// Who may call it.
+    pub access: Access,
+    /// Whether `Idempotency-Key` is honoured.
+    pub idempotent: bool,
+}
+
+/// What else the guard of a route does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Largest body, when it is not the usual one.
+    pub body_bytes: Option<usize>,
+    /// Whether the answer may take as long as it wants (streams, pushes, long polls).
+    pub unhurried: bool,
+}
+
+/// What `routes!` makes of an API handler.
+pub type ApiHandler = (Vec<(String, RefOr<Schema>)>, Paths, MethodRouter<App>);
+
+/// All routes, with their table and their description.
+#[derive(Default)]
+pub struct Routes {
+    router: Router<App>,
+    table: Vec<RouteInfo>,
+    paths: Paths,
+    schemas: BTreeMap<String, RefOr<Schema>>,
+}
+
+impl Routes {
+    /// A page or a fragment.
+    #[must_use]
+    pub fn get<H, T>(self, path: &str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        self.on("GET", path, access, Limits::default(), on(MethodFilter::GET, handler))
+    }
+
+    /// What a form posts to.
+    #[must_use]
+    pub fn post<H, T>(self, path: &str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        self.on("POST", path, access, Limits::default(), on(MethodFilter::POST, handler))
+    }
+
+    /// Any method, with limits of its own: streams, uploads, services that are no handlers.
+    #[must_use]
+    pub fn on(mut self, method: &'static str, path: &str, access: Access, limits: Limits, route: MethodRouter<App>) -> Self {
+        let info = RouteInfo { method, path: path.to_owned(), access, idempotent: false };
+        self.add(info, limits, route);
+        self
+    }
+
+    /// A route of the API that is described by its `#[utoipa::path]`.
+    #[must_use]
+    pub fn api(self, access: Access, handler: ApiHandler) -> Self {
+        self.described(access, false, handler)
+    }
+
+    /// A route of the API that creates something: `Idempotency-Key` is honoured.
+    #[must_use]
+    pub fn api_create(self, access: Access, handler: ApiHandler) -> Self {
+        self.described(access, true, handler)
+    }
+
+    fn described(mut self, access: Access, idempotent: bool, (schemas, paths, route): ApiHandler) -> Self {
+        self.schemas.extend(schemas);
+        for (path, item) in &paths.paths {
+            for method in methods(item) {
+                let info = RouteInfo { method, path: path.clone(), access, idempotent };
+                // `routes!` is called with one handler, which has one method.
+                self.add(info, Limits::default(), route.clone());
+            }
+        }
+        self.paths.merge(paths);
+        self
+    }
+
+    fn add(&mut self, info: RouteInfo, limits: Limits, route: MethodRouter<App>) {
+        let guarded = {
+            let info = info.clone();
+            route.route_layer(from_fn(move |request, next| guard::admit(info.clone(), limits, request, next)))
+        };
+        self.router = std::mem::take(&mut self.router).route(&info.path, guarded);
+        self.table.push(info);
+    }
+
+    /// Every route.
+    pub fn table(&self) -> &[RouteInfo] {
+        &self.table
+    }
+
+    /// The router, with every route behind its guard.
+    pub(crate) fn into_router(self) -> Router<App> {
+        self.router
+    }
+
+    /// Paths and schemas of the described routes.
+    pub(crate) fn description(&self) -> (Paths, BTreeMap<String, RefOr<Schema>>) {
+        (self.paths.clone(), self.schemas.clone())
+    }
+}
+
+fn methods(item: &PathItem) -> Vec<&'static str> {
+    let all = [
+        ("GET", item.get.is_some()),
+        ("POST", item.post.is_some()),
+        ("PUT", item.put.is_some()),
+        ("PATCH", item.patch.is_some()),
+        ("DELETE", item.delete.is_some()),
+    ];
+    all.into_iter().filter(|(_, is_there)| *is_there).map(|(method, _)| method).collect()
+}

@@ -1,0 +1,9 @@
+//! The web surface as a browser or a program sees it: a bound listener, a real database, no Docker.
+
+mod api;
+mod entry;
+mod idempotency;
+mod live;
+mod matrix;
+mod pages;
+mod security;

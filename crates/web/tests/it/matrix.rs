@@ -1,0 +1,258 @@
+//! Every route × everyone who may ask: `matrix.txt` says by hand what each gets. A route without a row fails, and so does
+//! a row without a route.
+
+use std::collections::BTreeSet;
+
+use accounts::{Actor, CustomerId, Email, NewInvitation, Role, Standing, TokenScope, invitations, setup};
+use kit::jobs::{Enqueue, Job, enqueue};
+use kit::mail::{Mail, Mailer};
+use kit::secrets::Secret;
+use kit::sql;
+use reqwest::Method;
+use web::testing::{Reply, TestApp, TestMember};
+
+const MATRIX: &str = include_str!("matrix.txt");
+const WHO: [&str; 7] = ["anonymous", "other", "owner", "member", "concierge", "admin", "suspended"];
+
+struct Row {
+    method: String,
+    path: String,
+    body: String,
+    expected: Vec<String>,
+    /// `page`, `any`, `none`, or the scope that opens it to tokens.
+    tokens: String,
+}
+
+impl Row {
+    fn route(&self) -> String {
+        self.path.split('?').next().unwrap_or_default().to_owned()
+    }
+
+    fn expects(&self, who: &str) -> &str {
+        &self.expected[WHO.iter().position(|name| *name == who).expect("a column")]
+    }
+
+    fn changes_something(&self) -> bool {
+        !matches!(self.method.as_str(), "GET" | "ANY")
+    }
+}
+
+fn rows() -> Vec<Row> {
+    MATRIX
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+        .map(|line| {
+            let parts: Vec<&str> = line.split('|').map(str::trim).collect();
+            let [target, body, expected, tokens] = parts.as_slice() else { panic!("four columns: {line}") };
+            let (method, path) = target.split_once(' ').expect("method and path");
+            let expected: Vec<String> = expected.split_whitespace().map(str::to_owned).collect();
+            assert_eq!(expected.len(), WHO.len(), "{line}");
+            Row { method: method.to_owned(), path: path.trim().to_owned(), body: (*body).to_owned(), expected, tokens: (*tokens).to_owned() }
+        })
+        .collect()
+}
+
+/// One customer with everything that a path may name, and someone who asks.
+struct Scene {
+    customer: CustomerId,
+    owner: TestMember,
+    names: Vec<(&'static str, String)>,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Nothing {}
+
+impl Job<Mailer> for Nothing {
+    const KIND: &'static str = "test.nothing";
+
+    async fn run(self, _: Mailer, _: kit::jobs::Attempt) -> kit::Result<()> {
+        Ok(())
+    }
+}
+
+async fn scene(test: &TestApp, row: &Row) -> Scene {
+    let app = &test.app;
+    let customer = test.customer("Atelier Nord").await;
+    let owner = test.passwordless(Role::Customer { customer: customer.clone(), standing: Standing::Owner }).await;
+    let mut names = vec![("{customer}", customer.to_string())];
+    if row.path.contains("{member}") {
+        let target = test.passwordless(Role::Customer { customer: customer.clone(), standing: Standing::Member }).await;
+        names.push(("{member}", target.id.to_string()));
+    }
+    if row.path.contains("{invitation}") {
+        let role = Role::Customer { customer: customer.clone(), standing: Standing::Member };
+        let email = Email::parse(&format!("{}@example.test", kit::id::random_base32(9))).unwrap();
+        let base = app.config.server.public_url.origin();
+        let invited = invitations::create(&app.db, &app.clock, &app.mailer, &Actor::cli(), base, NewInvitation { email, role }).await.unwrap();
+        names.push(("{invitation}", invited.id.to_string()));
+    }
+    if row.path.contains("/tokens/{token}") {
+        let actor = test.actor(&owner).await;
+        let new = accounts::NewToken {
+            name: accounts::Label::parse("target").unwrap(),
+            scopes: accounts::TokenScopes::parse("sites:read").unwrap(),
+            expires_at: None,
+        };
+        let made = accounts::tokens::create(&app.db, &app.clock, &actor, &owner.id, new).await.unwrap();
+        names.push(("{token}", made.id.to_string()));
+    }
+    if row.path.contains("{session}") {
+        test.sign_in_again(&owner.id).await;
+        let actor = test.actor(&owner).await;
+        let sessions = accounts::sessions::list(&app.db, &app.clock, &actor).await.unwrap();
+        let other = sessions.iter().find(|session| !session.current).expect("the second session");
+        names.push(("{session}", other.id.to_string()));
+    }
+    if row.path.contains("{job}") {
+        let id = app.db.write(async |tx| enqueue(&tx, &app.clock, &Nothing {}, Enqueue::default()).await).await.unwrap().unwrap();
+        app.db.execute(sql("update job set state = 'dead' where id = $1").bind(&id)).await.unwrap();
+        names.push(("{job}", id.to_string()));
+    }
+    if row.path.contains("{mail}") {
+        let mail = Mail { to: "a@example.test".into(), subject: "Hello".into(), text: Secret::new("t"), html: Secret::new("h") };
+        let id = app.db.write(async |tx| app.mailer.queue(&tx, &mail).await).await.unwrap();
+        names.push(("{mail}", id.to_string()));
+    }
+    if row.path.contains("{site}") {
+        names.push(("{site}", crate::matrix::site(test, &customer).await));
+    }
+    names.push(("{token}", "unknown".to_owned()));
+    names.push(("{invitation}", "unknown".to_owned()));
+    names.push(("{*path}", "nothing.css".to_owned()));
+    names.push(("{random}", kit::id::random_base32(10)));
+    Scene { customer, owner, names }
+}
+
+impl Scene {
+    fn fill(&self, text: &str) -> String {
+        self.names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
+    }
+
+    async fn person(&self, test: &TestApp, who: &str) -> Option<TestMember> {
+        let of_customer = |standing| Role::Customer { customer: self.customer.clone(), standing };
+        Some(match who {
+            "anonymous" => return None,
+            "owner" => self.owner.clone(),
+            "suspended" => {
+                let actor = Actor::cli();
+                accounts::customers::suspend(&test.app.db, &test.app.clock, &actor, &self.customer).await.unwrap();
+                self.owner.clone()
+            }
+            "other" => {
+                let elsewhere = test.customer("Kaffee & Korn").await;
+                test.passwordless(Role::Customer { customer: elsewhere, standing: Standing::Owner }).await
+            }
+            "member" => test.passwordless(of_customer(Standing::Member)).await,
+            "concierge" => test.passwordless(Role::Concierge).await,
+            "admin" => test.passwordless(Role::Admin).await,
+            other => panic!("{other}"),
+        })
+    }
+}
+
+/// Whether a status is what the row says; `in` is the way to sign-in.
+fn fits(reply: &Reply, expected: &str) -> bool {
+    let to_sign_in = reply.status == 303 && reply.header("location").starts_with("/sign-in");
+    match expected {
+        "in" => to_sign_in,
+        code => reply.status.as_str() == code && !to_sign_in,
+    }
+}
+
+async fn ask(test: &TestApp, row: &Row, scene: &Scene, member: Option<&TestMember>, token: Option<&str>) -> Reply {
+    let method: Method = if row.method == "ANY" { Method::GET } else { row.method.parse().unwrap() };
+    let mut ask = test.ask(method, &scene.fill(&row.path));
+    if let Some(member) = member {
+        ask = ask.by(member);
+    }
+    if let Some(token) = token {
+        ask = ask.token(token);
+    }
+    let body = scene.fill(&row.body);
+    if row.changes_something() {
+        let kind = if body.starts_with('{') { "application/json" } else { "application/x-www-form-urlencoded" };
+        ask = ask.header("content-type", kind).body(body);
+    }
+    ask.send().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everyone_gets_what_the_matrix_says() {
+    let test = TestApp::start().await;
+    // Set-up is over, as in every house that has members.
+    setup_is_over(&test).await;
+    let mut wrong = Vec::new();
+    for row in rows() {
+        let mut shared: Option<Scene> = None;
+        for who in WHO {
+            // What changes something gets a scene of its own, and so does whoever is suspended.
+            if shared.is_none() || row.changes_something() || who == "suspended" {
+                shared = Some(scene(&test, &row).await);
+            }
+            let scene = shared.as_ref().expect("just made");
+            let member = scene.person(&test, who).await;
+            let reply = ask(&test, &row, scene, member.as_ref(), None).await;
+            if !fits(&reply, row.expects(who)) {
+                wrong.push(format!("{} {} by {who}: {} {}, not {}", row.method, row.path, reply.status, reply.header("location"), row.expects(who)));
+            }
+        }
+        wrong.extend(tokens(&test, &row).await);
+    }
+    assert!(wrong.is_empty(), "{} cells are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Each scope on its own: the one that the row names opens it as far as its member may, the others do not.
+async fn tokens(test: &TestApp, row: &Row) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let is_page = row.tokens == "page";
+    let by_admin = row.expects("owner") == "403";
+    let who = if by_admin { "admin" } else { "owner" };
+    let scopes = TokenScope::ALL.iter().filter(|scope| !is_page || **scope == TokenScope::SitesRead);
+    let mut shared: Option<Scene> = None;
+    for scope in scopes {
+        if shared.is_none() || row.changes_something() {
+            shared = Some(scene(test, row).await);
+        }
+        let scene = shared.as_ref().expect("just made");
+        let person = scene.person(test, who).await.expect("a member");
+        let Some(token) = test.token_of(&person, *scope).await else { continue };
+        let expected = match row.tokens.as_str() {
+            "page" => row.expects("anonymous"),
+            "any" => row.expects(who),
+            named if named == scope.as_str() => row.expects(who),
+            _ => "403",
+        };
+        let reply = ask(test, row, scene, None, Some(&token)).await;
+        if !fits(&reply, expected) {
+            wrong.push(format!("{} {} by a token of {who} with {scope}: {}, not {expected}", row.method, row.path, reply.status));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn every_route_has_rows_and_every_row_a_route() {
+    let routes: BTreeSet<String> = web::routes().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    let rows: BTreeSet<String> = rows().iter().map(|row| format!("{} {}", row.method, row.route())).collect();
+    let missing: Vec<&String> = routes.difference(&rows).collect();
+    let spare: Vec<&String> = rows.difference(&routes).collect();
+    assert!(missing.is_empty(), "routes without a row in matrix.txt: {missing:#?}");
+    assert!(spare.is_empty(), "rows in matrix.txt without a route: {spare:#?}");
+}
+
+async fn setup_is_over(test: &TestApp) {
+    let first = accounts::FirstAdmin {
+        name: accounts::PersonName::parse("Olaf Operator").unwrap(),
+        email: Email::parse("olaf@example.test").unwrap(),
+        password: accounts::Password::parse(&Secret::new(web::testing::PASSWORD)).unwrap(),
+    };
+    let client = accounts::Client::new([127, 0, 0, 1].into(), "test");
+    if let Some(token) = setup::ensure_link(&test.app.db, &test.app.clock).await.unwrap() {
+        setup::complete(&test.app.db, &test.app.clock, &client, token.reveal(), first).await.unwrap();
+    }
+}
+
+async fn site(test: &TestApp, customer: &CustomerId) -> String {
+    let new = hosting::sites::NewSite::for_tests();
+    hosting::sites::create(&test.app.hosting, &Actor::cli(), customer, &new).await.unwrap().id.to_string()
+}
