@@ -216,7 +216,7 @@ fn open(db: &Db, surroundings: &Surroundings, data: PathBuf, options: &StackOpti
 /// Where base images are cached between runs, if the environment names a place.
 fn image_cache() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "the test environment names its cache")]
-    let cache = std::env::var_os("INNKEEPER_TEST_IMAGE_CACHE");
+    let cache = std::env::var_os("INNKEEPER_HOSTING__IMAGE_CACHE");
     cache.map(PathBuf::from).unwrap_or_default()
 }
 

@@ -98,6 +98,10 @@ pub async fn read_body(request: Request, app: &App) -> Result<Bytes, Failure> {
 
 /// Reads JSON. Text that is no JSON is malformed; JSON that does not fit names the field.
 pub fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    // PostgreSQL stores no NUL in a text, and nobody types one.
+    if body.windows(6).any(|letters| letters == b"\\u0000") {
+        return Err(Failure::because(Reason::Malformed("the body holds a NUL character".to_owned())));
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -116,6 +120,9 @@ pub fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
 pub fn from_pairs<T: DeserializeOwned>(text: &[u8]) -> Result<T, Failure> {
     if std::str::from_utf8(text).is_err() {
         return Err(Failure::because(Reason::Malformed("the form is not UTF-8".to_owned())));
+    }
+    if form_urlencoded::parse(text).any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+        return Err(Failure::because(Reason::Malformed("the form holds a NUL character".to_owned())));
     }
     let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text));
     serde_path_to_error::deserialize(reader)
@@ -206,7 +213,7 @@ mod tests {
             let text = complaint(body);
             assert!(text.contains(field) && text.contains("Invalid"), "{body}: {text}");
         }
-        for body in ["", "{", "nonsense", r#"{"name":"a"} x"#] {
+        for body in ["", "{", "nonsense", r#"{"name":"a"} x"#, r#"{"name":"\u0000"}"#] {
             assert!(complaint(body).contains("Malformed"), "{body}");
         }
     }
@@ -224,5 +231,6 @@ mod tests {
             assert!(complaint.contains(field), "{text}: {complaint}");
         }
         assert!(from_pairs::<Fields>(b"age=\xff").is_err());
+        assert!(from_pairs::<Fields>(b"age=%00").is_err());
     }
 }

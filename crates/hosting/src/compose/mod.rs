@@ -235,9 +235,10 @@ fn render_service(
     let healthcheck = (!service.health.is_empty()).then(|| HealthCheck {
         // Compose replaces `$NAME`; what is meant for the container's shell is doubled.
         test: service.health.iter().map(|word| word.replace('$', "$$")).collect(),
-        interval: "2s",
+        // Each second: a start is waited for by a person, and Docker has no quicker interval for the start alone here.
+        interval: "1s",
         timeout: "5s",
-        retries: 15,
+        retries: 30,
         start_period: "2s",
     });
     ComposeService {

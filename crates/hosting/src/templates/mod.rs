@@ -66,8 +66,8 @@ fn collect(dir: &'static Dir<'static>, root: &Path, into: &mut BTreeMap<PathBuf,
     for file in dir.files() {
         let path = file.path().strip_prefix(root).expect("a file is below its folder");
         let first = path.components().next().map(Component::as_os_str);
-        let kept_back = ["tests", "template.toml", "preview.svg", "README.md"].iter().any(|name| first == Some(name.as_ref()));
-        let built = path.components().any(|part| part.as_os_str() == "node_modules" || part.as_os_str() == "dist");
+        let kept_back = ["tests", "template.toml", "preview.svg"].iter().any(|name| first == Some(name.as_ref()));
+        let built = path.components().any(|part| ["node_modules", "dist", ".angular"].iter().any(|name| part.as_os_str() == *name));
         if !kept_back && !built {
             into.insert(path.to_owned(), file.contents());
         }

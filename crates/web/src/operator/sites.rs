@@ -195,7 +195,7 @@ fn chips(asked: &Asked, shown: &Shown) -> Vec<Chip<'static>> {
             chips.push(chip(words::state_filter(*state), state.as_str(), count));
         }
     }
-    if let Some(customer) = CustomerId::parse(&asked.customer).ok() {
+    if let Ok(customer) = CustomerId::parse(&asked.customer) {
         let name = shown.customers.get(&customer).map_or(customer.to_string(), |customer| customer.name.as_str().to_owned());
         let without = portal::to(PLACE, &[("q", &asked.q), ("state", &asked.state), ("sort", &asked.sort)]);
         chips.push(Chip::new(format!("{name} ×"), without, true));

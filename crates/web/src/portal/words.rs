@@ -153,14 +153,14 @@ pub(crate) fn restorable_until(hosting: &Hosting, site: &Site) -> Timestamp {
     deleted_at.plus(std::time::Duration::from_secs(u64::from(hosting.config.keep_archives_days) * 86_400))
 }
 
-/// The time left until then.
+/// The time left until then, in begun days: right after the deletion it is all of them.
 pub(crate) fn time_left(until: Timestamp, now: Timestamp) -> String {
     let left = until.0 - now.0;
-    match left.div_euclid(DAY_MS) {
-        ..0 => "about to be removed for good".to_owned(),
-        0 => "less than a day left".to_owned(),
-        1 => "1 day left".to_owned(),
-        days => format!("{days} days left"),
+    match left {
+        ..=0 => "about to be removed for good".to_owned(),
+        1..DAY_MS => "less than a day left".to_owned(),
+        DAY_MS => "1 day left".to_owned(),
+        _ => format!("{} days left", (left + DAY_MS - 1) / DAY_MS),
     }
 }
 
@@ -183,11 +183,13 @@ mod tests {
     }
 
     #[test]
-    fn days_left_are_counted_in_full_days() {
+    fn days_left_are_counted_as_they_begin() {
         let now = Timestamp(1_800_000_000_000);
         let left = |ms: i64| time_left(Timestamp(now.0 + ms), now);
         assert_eq!(left(7 * DAY_MS), "7 days left");
-        assert_eq!(left(2 * DAY_MS - 1), "1 day left");
+        assert_eq!(left(7 * DAY_MS - 1), "7 days left");
+        assert_eq!(left(DAY_MS + 1), "2 days left");
+        assert_eq!(left(DAY_MS), "1 day left");
         assert_eq!(left(1), "less than a day left");
         assert_eq!(left(-1), "about to be removed for good");
     }

@@ -136,7 +136,11 @@ impl Routes {
     fn add(&mut self, info: RouteInfo, limits: Limits, route: MethodRouter<App>) {
         let guarded = {
             let info = info.clone();
-            route.route_layer(from_fn(move |request, next| guard::admit(info.clone(), limits, request, next)))
+            let is_any = info.method == "ANY";
+            let guard = from_fn(move |request, next| guard::admit(info.clone(), limits, request, next));
+            // A route that answers every method is axum's fallback, which only `layer` reaches; around the others `layer`
+            // would also stand before the answer that a method does not exist.
+            if is_any { route.layer(guard) } else { route.route_layer(guard) }
         };
         self.router = std::mem::take(&mut self.router).route(&info.path, guarded);
         self.table.push(info);

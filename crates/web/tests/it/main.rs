@@ -7,3 +7,4 @@ mod live;
 mod matrix;
 mod pages;
 mod security;
+mod sites;

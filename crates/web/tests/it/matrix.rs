@@ -113,9 +113,11 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
         let id = app.db.write(async |tx| app.mailer.queue(&tx, &mail).await).await.unwrap();
         names.push(("{mail}", id.to_string()));
     }
-    if row.path.contains("{site}") {
-        names.push(("{site}", crate::matrix::site(test, &customer).await));
+    if row.path.contains("{app") {
+        let site = site(test, &customer).await;
+        names.extend([("{app}", site.clone()), ("{app_id}", site)]);
     }
+    names.push(("{kind}", "portfolio".to_owned()));
     names.push(("{token}", "unknown".to_owned()));
     names.push(("{invitation}", "unknown".to_owned()));
     names.push(("{*path}", "nothing.css".to_owned()));
@@ -252,7 +254,13 @@ async fn setup_is_over(test: &TestApp) {
     }
 }
 
+/// A site in the books; nothing of it runs.
 async fn site(test: &TestApp, customer: &CustomerId) -> String {
-    let new = hosting::sites::NewSite::for_tests();
+    let new = hosting::sites::NewSite {
+        kind: hosting::templates::Kind::Portfolio,
+        name: hosting::names::SiteName::parse("Atelier").unwrap(),
+        subdomain: None,
+        custom_domain: None,
+    };
     hosting::sites::create(&test.app.hosting, &Actor::cli(), customer, &new).await.unwrap().id.to_string()
 }

@@ -1,0 +1,114 @@
+//! The live channel, spoken over long polling: the plainest way that Socket.IO has.
+
+use std::time::Duration;
+
+use accounts::Role;
+use web::testing::{TestApp, TestMember};
+
+const PATH: &str = "/live/socket.io/?EIO=4&transport=polling";
+
+struct Connection<'a> {
+    test: &'a TestApp,
+    member: &'a TestMember,
+    path: String,
+}
+
+impl<'a> Connection<'a> {
+    async fn open(test: &'a TestApp, member: &'a TestMember, rooms: &str) -> Connection<'a> {
+        let opened = test.get(PATH).by(member).send().await;
+        assert_eq!(opened.status, 200, "{}", opened.text);
+        let handshake: serde_json::Value = serde_json::from_str(&opened.text[1..]).unwrap();
+        let path = format!("{PATH}&sid={}", handshake["sid"].as_str().unwrap());
+        let connection = Connection { test, member, path };
+        connection.say("40").await;
+        assert!(connection.hear().await.starts_with("40"), "connected to the namespace");
+        connection.say(&format!("42[\"join\",{rooms}]")).await;
+        // Joining is not answered; what it asks of the database is quick.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        connection
+    }
+
+    async fn say(&self, packet: &str) {
+        let reply = self.test.post(&self.path).by(self.member).header("content-type", "text/plain").body(packet.to_owned()).send().await;
+        assert_eq!(reply.status, 200, "{packet}: {}", reply.text);
+    }
+
+    /// The next packet that is no ping; pings are answered.
+    async fn hear(&self) -> String {
+        loop {
+            let reply = self.test.get(&self.path).by(self.member).send().await;
+            let packets: Vec<&str> = reply.text.split('\u{1e}').filter(|packet| *packet != "2").collect();
+            match packets.first() {
+                Some(packet) => return (*packet).to_owned(),
+                None => self.say("3").await,
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signals_reach_those_who_may_hear_them_and_nobody_else() {
+    let test = TestApp::start().await;
+    let (mine, theirs) = (test.customer("Mine").await, test.customer("Theirs").await);
+    let me = test.passwordless(Role::Customer { customer: mine.clone(), standing: accounts::Standing::Owner }).await;
+    let rooms = format!("[\"customer:{mine}\",\"customer:{theirs}\",\"operators\",\"sessions\",\"site:app_aaaaaaaa\"]");
+    let connection = Connection::open(&test, &me, &rooms).await;
+    for room in [format!("customer:{theirs}"), "operators".to_owned(), "site:app_aaaaaaaa".to_owned()] {
+        test.app.bus.signal(room, "secret");
+    }
+    test.app.bus.signal(format!("customer:{mine}"), "sites");
+    let heard = connection.hear().await;
+    assert_eq!(heard, "42[\"changed\",{\"topic\":\"sites\"}]");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_hear_the_house() {
+    let test = TestApp::start().await;
+    let admin = test.passwordless(Role::Admin).await;
+    let connection = Connection::open(&test, &admin, "[\"operators\"]").await;
+    test.app.bus.signal("operators", "jobs");
+    assert!(connection.hear().await.contains("jobs"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_ends_takes_its_connection_along() {
+    let test = TestApp::start().await;
+    let admin = test.passwordless(Role::Admin).await;
+    let connection = Connection::open(&test, &admin, "[\"operators\"]").await;
+    assert_eq!(test.post("/sign-out").by(&admin).send().await.status, 303);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let reply = test.get(&connection.path).by(&admin).send().await;
+    assert_eq!(reply.status, 401, "the session has ended: {}", reply.text);
+    test.app.bus.signal("operators", "secret");
+    let again = test.passwordless(Role::Admin).await;
+    let stolen = test.get(&connection.path).by(&again).send().await;
+    assert!(!stolen.text.contains("secret"), "nothing is waiting there: {}", stolen.text);
+}
+
+#[tokio::test]
+async fn other_websites_cannot_connect() {
+    let test = TestApp::start().await;
+    let admin = test.passwordless(Role::Admin).await;
+    let reply = test.get(PATH).header("cookie", &admin.cookie).header("origin", "https://evil.test").send().await;
+    assert_eq!(reply.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopping_closes_connections_and_does_not_hang() {
+    let test = TestApp::start().await;
+    let admin = test.passwordless(Role::Admin).await;
+    let connection = Connection::open(&test, &admin, "[\"operators\"]").await;
+    let waiting = test.get(&connection.path).by(&admin).send();
+    let stopping = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        test.stop();
+    };
+    let answered = async { tokio::join!(waiting, stopping) };
+    tokio::time::timeout(Duration::from_secs(10), answered).await.expect("the poll is answered");
+    let refused = tokio::time::timeout(Duration::from_secs(5), async {
+        while tokio::net::TcpStream::connect(test.address).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    refused.await.expect("the port is closed");
+}
