@@ -44,6 +44,9 @@ impl Postgres {
     async fn connection(&self) -> Result<Object> {
         self.pool.get().await.map_err(|error| match error {
             PoolError::Timeout(TimeoutType::Wait) => Error::unavailable("all connections to PostgreSQL are busy; please try again"),
+            PoolError::Backend(error) if says(&error, "server does not support TLS") => {
+                Error::unavailable("PostgreSQL offers no TLS, and the address asks for it (sslmode)")
+            }
             PoolError::Backend(error) if says(&error, "error performing TLS handshake") => Error::unavailable_because(
                 "PostgreSQL's certificate is not trusted; install its authority's certificate on this machine, \
                  or append sslmode=disable to the address when the way there is safe",

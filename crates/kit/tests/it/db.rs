@@ -303,6 +303,8 @@ async fn an_unreachable_or_refusing_postgres_is_named() {
     let url = test.postgres_url().unwrap().replace("test_", "absent_");
     let error = Db::open_postgres(&url, 1).await.map(|_| ()).unwrap_err();
     assert!(error.public_message().contains("does not exist"), "{error:?}");
+    let error = Db::open_postgres(&format!("{}sslmode=require", test.postgres_url().unwrap()), 1).await.map(|_| ()).unwrap_err();
+    assert!(error.public_message().contains("offers no TLS"), "{error:?}");
     let error = Db::open_postgres("not an address", 1).await.map(|_| ()).unwrap_err();
     assert!(matches!(error, Error::Invalid(_)), "{error:?}");
 }

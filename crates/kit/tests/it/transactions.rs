@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use kit::testing::{TestDb, empty_databases, postgres};
 use kit::db::Sql;
+use kit::testing::{TestDb, empty_databases, postgres};
 use kit::{Db, Error, Result, sql};
 use tokio::sync::oneshot;
 

@@ -1,5 +1,7 @@
 //! Whether the process lives, and whether it can do its work.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -8,6 +10,9 @@ use tracing::warn;
 
 use crate::app::App;
 use crate::extract::Json;
+
+/// Whoever asks for readiness does not wait long.
+const DOCKER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The process answers: nothing more.
 pub async fn alive() -> Json<serde_json::Value> {
@@ -20,7 +25,8 @@ pub async fn ready(State(app): State<App>) -> Response {
     if let Err(error) = &database {
         warn!("the database does not answer: {error}");
     }
+    let docker = tokio::time::timeout(DOCKER_PATIENCE, app.hosting.runtime.ping()).await.is_ok_and(|answer| answer.is_ok());
     let status = if database.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = |good: bool| if good { "ok" } else { "unavailable" };
-    (status, Json(json!({ "status": word(database.is_ok()), "database": word(database.is_ok()) }))).into_response()
+    (status, Json(json!({ "status": word(database.is_ok()), "database": word(database.is_ok()), "docker": word(docker) }))).into_response()
 }

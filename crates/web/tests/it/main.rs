@@ -1,5 +1,7 @@
 //! The web surface as a browser or a program sees it: a bound listener, a real database, no Docker.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod api;
 mod entry;
 mod idempotency;
