@@ -102,7 +102,7 @@ impl Hosting {
         // Bind mounts and Compose need the full path.
         let data = data.canonicalize().map_err(|error| files::storage(&data, error))?;
         let proxy = Proxy::new(&edge, data.join("edge"))?;
-        let runtime = Runtime::new()?;
+        let runtime = Runtime::default();
         Ok(Hosting(Arc::new(Parts { db, clock, key, bus, config, edge, proxy, runtime, public_url, data, builds: Mutex::default() })))
     }
 

@@ -99,8 +99,10 @@ pub async fn read_body(request: Request, app: &App) -> Result<Bytes, Failure> {
 /// Reads JSON. Text that is no JSON is malformed; JSON that does not fit names the field.
 pub fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     // PostgreSQL stores no NUL in a text, and nobody types one.
-    if body.windows(6).any(|letters| letters == b"\\u0000") {
-        return Err(Failure::because(Reason::Malformed("the body holds a NUL character".to_owned())));
+    if body.windows(6).any(|letters| letters == b"\\u0000")
+        && let Some(field) = serde_json::from_slice(body).ok().and_then(|value| path_to_nul(&value))
+    {
+        return Err(holds_nul(field));
     }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -121,12 +123,30 @@ pub fn from_pairs<T: DeserializeOwned>(text: &[u8]) -> Result<T, Failure> {
     if std::str::from_utf8(text).is_err() {
         return Err(Failure::because(Reason::Malformed("the form is not UTF-8".to_owned())));
     }
-    if form_urlencoded::parse(text).any(|(name, value)| name.contains('\0') || value.contains('\0')) {
-        return Err(Failure::because(Reason::Malformed("the form holds a NUL character".to_owned())));
+    if let Some((name, _)) = form_urlencoded::parse(text).find(|(name, value)| name.contains('\0') || value.contains('\0')) {
+        return Err(holds_nul(name.replace('\0', "")));
     }
     let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text));
     serde_path_to_error::deserialize(reader)
         .map_err(|error| unfit(&error.path().to_string(), &plain(&error.inner().to_string())))
+}
+
+fn holds_nul(field: String) -> Failure {
+    Failure::fields(vec![FieldError { field, message: "must not hold NUL characters".to_owned() }])
+}
+
+/// Where the first text with a NUL stands, with dots between levels.
+fn path_to_nul(value: &serde_json::Value) -> Option<String> {
+    use serde_json::Value;
+    let below = |step: String, value: &Value| {
+        path_to_nul(value).map(|rest| if rest.is_empty() { step.clone() } else { format!("{step}.{rest}") })
+    };
+    match value {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(items) => items.iter().enumerate().find_map(|(at, item)| below(at.to_string(), item)),
+        Value::Object(fields) => fields.iter().find_map(|(name, value)| below(name.clone(), value)),
+        _ => None,
+    }
 }
 
 /// Binds each name to its parsed value, or returns the complaints of all that do not parse at once.
@@ -209,11 +229,12 @@ mod tests {
             (r#"{"name":"a","limits":{"sites":-1}}"#, "limits.sites"),
             (r#"{"name":"a","limits":{"site":1}}"#, "limits.site: is not a field here"),
             (r#"[]"#, "Invalid"),
+            (r#"{"name":"a\u0000"}"#, "name: must not hold NUL"),
         ] {
             let text = complaint(body);
             assert!(text.contains(field) && text.contains("Invalid"), "{body}: {text}");
         }
-        for body in ["", "{", "nonsense", r#"{"name":"a"} x"#, r#"{"name":"\u0000"}"#] {
+        for body in ["", "{", "nonsense", r#"{"name":"a"} x"#] {
             assert!(complaint(body).contains("Malformed"), "{body}");
         }
     }

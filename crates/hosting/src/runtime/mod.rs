@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bollard::Docker;
@@ -36,22 +37,24 @@ text_enum!(
     }
 );
 
-/// The engine of this host.
-#[derive(Clone)]
+/// The engine of this host. Connects on first use, so that an Innkeeper without Docker still starts and says what is missing.
+#[derive(Clone, Default)]
 pub struct Runtime {
-    docker: Docker,
+    docker: Arc<OnceLock<Docker>>,
 }
 
 impl Runtime {
-    /// Prepares the connection; Docker need not run yet.
-    pub fn new() -> Result<Runtime> {
-        let docker = Docker::connect_with_defaults().map_err(|error| Error::unavailable_because("Docker's socket is not usable", error))?;
-        Ok(Runtime { docker })
+    fn engine(&self) -> Result<&Docker> {
+        if self.docker.get().is_none() {
+            let docker = Docker::connect_with_defaults().map_err(unreachable_engine)?;
+            let _ = self.docker.set(docker);
+        }
+        Ok(self.docker.get().expect("set above"))
     }
 
     /// Whether the engine answers; the error says what to do.
     pub async fn ping(&self) -> Result<()> {
-        tokio::time::timeout(Duration::from_secs(5), self.docker.ping())
+        tokio::time::timeout(Duration::from_secs(5), self.engine()?.ping())
             .await
             .map_err(|_| Error::unavailable("Docker did not answer within 5 s"))?
             .map(|_| ())
@@ -75,7 +78,7 @@ impl Runtime {
     async fn list(&self, label: String) -> Result<BTreeMap<String, ServiceStates>> {
         let filters = std::collections::HashMap::from([("label".to_owned(), vec![label])]);
         let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-        let containers = tokio::time::timeout(Duration::from_secs(10), self.docker.list_containers(Some(options)))
+        let containers = tokio::time::timeout(Duration::from_secs(10), self.engine()?.list_containers(Some(options)))
             .await
             .map_err(|_| Error::unavailable("Docker did not answer within 10 s"))?
             .map_err(unreachable_engine)?;
@@ -91,7 +94,7 @@ impl Runtime {
 
     /// Whether an image is there.
     pub async fn has_image(&self, image: &str) -> Result<bool> {
-        match self.docker.inspect_image(image).await {
+        match self.engine()?.inspect_image(image).await {
             Ok(_) => Ok(true),
             Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
             Err(error) => Err(unreachable_engine(error)),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
 
-use super::{FromRow, Row, Sql, Tx};
+use super::{FromRow, Row, Sql, Tx, Value};
 use crate::{Context, Error, Result};
 
 /// Readers beside the writer; each may hold up to [`CACHE_KIB`] of pages.
@@ -214,6 +214,15 @@ pub(super) fn execute(connection: &Connection, sql: &Sql) -> Result<u64> {
     let mut statement = connection.prepare_cached(&numbered(&sql.text)).map_err(classify).context(describe())?;
     let touched = statement.execute(params_from_iter(&sql.args)).map_err(classify).context(describe())?;
     Ok(touched as u64)
+}
+
+pub(super) fn execute_each(connection: &Connection, sql: &Sql, rows: &[Vec<Value>]) -> Result<u64> {
+    let describe = || format!("running `{}`", sql.text);
+    let mut statement = connection.prepare_cached(&numbered(&sql.text)).map_err(classify).context(describe())?;
+    rows.iter().try_fold(0, |touched, row| {
+        let more = statement.execute(params_from_iter(row)).map_err(classify).context(describe())?;
+        Ok(touched + more as u64)
+    })
 }
 
 pub(super) fn classify(error: rusqlite::Error) -> Error {

@@ -59,17 +59,9 @@ impl Sql {
         self
     }
 
-    /// Refuses what one of the databases would refuse or change, so that both answer alike: PostgreSQL has no texts with
-    /// a NUL, and SQLite turns "not a number" into null.
+    /// See [`Value::check`].
     fn check(&self) -> Result<()> {
-        for value in &self.args {
-            match value {
-                Value::Text(text) if text.contains('\0') => return Err(Error::invalid("text", "must not contain a NUL character")),
-                Value::Real(real) if real.is_nan() => return Err(Error::invalid("number", "must be a number")),
-                _ => {}
-            }
-        }
-        Ok(())
+        self.args.iter().try_for_each(Value::check)
     }
 }
 

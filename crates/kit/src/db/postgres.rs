@@ -5,12 +5,16 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use futures_util::future::try_join_all;
 use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
-use super::{FromRow, Isolation, Row, Sql, Tx};
+use super::{FromRow, Isolation, Row, Sql, Tx, Value};
 use crate::{Context, Error, Result};
+
+/// How many statements of one bulk are under way at once.
+const PIPELINE: usize = 500;
 
 pub(super) struct Postgres {
     pool: Pool,
@@ -116,6 +120,22 @@ pub(super) async fn execute(connection: &Object, sql: &Sql) -> Result<u64> {
     let describe = || format!("running `{}`", sql.text);
     let statement = connection.prepare_cached(&sql.text).await.map_err(classify).context(describe())?;
     connection.execute(&statement, &parameters(sql)).await.map_err(classify).context(describe())
+}
+
+pub(super) async fn execute_each(connection: &Object, sql: &Sql, rows: &[Vec<Value>]) -> Result<u64> {
+    let describe = || format!("running `{}`", sql.text);
+    let statement = connection.prepare_cached(&sql.text).await.map_err(classify).context(describe())?;
+    let mut touched = 0;
+    for rows in rows.chunks(PIPELINE) {
+        // Polled together they are sent one behind the other, without waiting for each answer.
+        let sent = rows.iter().map(|row| {
+            let row: Vec<_> = row.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+            let statement = &statement;
+            async move { connection.execute(statement, &row).await }
+        });
+        touched += try_join_all(sent).await.map_err(classify).context(describe())?.into_iter().sum::<u64>();
+    }
+    Ok(touched)
 }
 
 pub(super) fn classify(error: tokio_postgres::Error) -> Error {

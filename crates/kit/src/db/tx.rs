@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use super::lite::{self, Writer};
 use super::postgres::{self, Lent};
-use super::{FromRow, Sql};
+use super::{FromRow, Sql, Value};
 use crate::{Error, Result};
 
 /// An open transaction. A handle: it is over when the `write` that made it ends, whoever still holds a copy.
@@ -103,6 +103,22 @@ impl Tx {
             match &self.0.engine {
                 Engine::Lite(slot) => on_lite(slot, move |connection| lite::execute(connection, &sql)).await,
                 Engine::Postgres(slot) => on_postgres(slot, async |connection| postgres::execute(connection, &sql).await).await,
+            }
+        })
+        .await
+    }
+
+    /// One changing statement for each of many rows of arguments; returns the number of rows it touched.
+    ///
+    /// For bulk: it waits once on SQLite, and sends ahead on PostgreSQL, where [`Tx::execute`] waits for every row.
+    pub async fn execute_each(&self, sql: Sql, rows: Vec<Vec<Value>>) -> Result<u64> {
+        self.statement(async {
+            rows.iter().flatten().try_for_each(Value::check)?;
+            match &self.0.engine {
+                Engine::Lite(slot) => on_lite(slot, move |connection| lite::execute_each(connection, &sql, &rows)).await,
+                Engine::Postgres(slot) => {
+                    on_postgres(slot, async |connection| postgres::execute_each(connection, &sql, &rows).await).await
+                }
             }
         })
         .await

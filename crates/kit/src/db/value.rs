@@ -57,6 +57,16 @@ pub trait FromValue: Sized {
 }
 
 impl Value {
+    /// Refuses what one of the databases would refuse or change, so that both answer alike: PostgreSQL has no texts with
+    /// a NUL, and SQLite turns "not a number" into null.
+    pub(super) fn check(&self) -> Result<()> {
+        match self {
+            Value::Text(text) if text.contains('\0') => Err(Error::invalid("text", "must not contain a NUL character")),
+            Value::Real(real) if real.is_nan() => Err(Error::invalid("number", "must be a number")),
+            _ => Ok(()),
+        }
+    }
+
     /// What it is, without saying its content: that may be a secret.
     fn kind(&self) -> &'static str {
         match self {

@@ -170,6 +170,23 @@ async fn an_upsert_adds_up() {
 }
 
 #[tokio::test]
+async fn many_rows_go_in_at_once_or_not_at_all() {
+    for test in empty_databases().await {
+        test.db.execute(sql(THING)).await.unwrap();
+        let insert = || sql("insert into thing (id, ratio, words) values ($1, $2, $3)");
+        let rows = |ids: std::ops::Range<i64>| ids.map(|id| vec![id.into(), None::<f64>.into(), "a".into()]).collect::<Vec<Vec<Value>>>();
+        let touched = test.db.write(async |tx| tx.execute_each(insert(), rows(0..1200)).await).await.unwrap();
+        assert_eq!((touched, things(&test.db).await.len()), (1200, 1200), "{}", test.name);
+        let clash = test.db.write(async |tx| tx.execute_each(insert(), [rows(1200..1900), rows(7..8), rows(1900..2000)].concat()).await);
+        assert!(matches!(clash.await, Err(Error::Conflict(_))));
+        let nul = test.db.write(async |tx| tx.execute_each(insert(), vec![vec![1.into(), Value::Null, "\0".into()]]).await).await;
+        assert!(matches!(nul, Err(Error::Invalid(_))));
+        assert_eq!(test.db.write(async |tx| tx.execute_each(insert(), Vec::new()).await).await.unwrap(), 0);
+        assert_eq!(things(&test.db).await.len(), 1200, "{}", test.name);
+    }
+}
+
+#[tokio::test]
 async fn an_optional_filter_and_a_keyset_page_work_on_both() {
     for test in empty_databases().await {
         test.db.execute(sql(THING)).await.unwrap();

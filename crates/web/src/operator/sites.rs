@@ -126,8 +126,8 @@ fn show(app: &App, asked: &Asked, shown: &Shown) -> Markup {
     let sorted = |is: bool, how| if is { how } else { Sorted::No };
     let columns = [
         Column::new("Site").sorted(asked.address(PLACE, &asked.state, "name", ""), sorted(by_name, Sorted::Ascending)),
+        Column::new("Status"),
         Column::new("Customer"),
-        Column::new("State"),
         Column::new("Address").minor(),
         Column::new("Deployed").minor(),
         Column::new("Created").sorted(asked.address(PLACE, &asked.state, "", ""), sorted(!by_name, Sorted::Descending)).minor(),
@@ -139,8 +139,8 @@ fn show(app: &App, asked: &Asked, shown: &Shown) -> Markup {
             faded: site.state == SiteState::Archived,
             ..Row::link(format!("/sites/{}", site.id), [
                 words::name_cell(site),
-                html! { a href={ "/admin/customers/" (site.customer_id) } { (shown.customer(site)) } },
                 words::status(site, services),
+                html! { a href={ "/admin/customers/" (site.customer_id) } { (shown.customer(site)) } },
                 words::address_cell(&app.hosting, site),
                 words::deployed_cell(site, now),
                 format::time_ago(site.created_at.0, now),

@@ -148,8 +148,8 @@ fn the_table(app: &App, asked: &Asked, shown: &Shown) -> Markup {
     let sorted_by = |sort: &str| to("/sites", &[("q", &asked.q), ("state", &asked.state), ("sort", sort)]);
     let columns = [
         Column::new("Site").sorted(sorted_by("name"), if by_name { Sorted::Ascending } else { Sorted::No }),
-        Column::new("Address"),
         Column::new("Status"),
+        Column::new("Address").minor(),
         Column::new("Deployed").minor(),
         Column::new("Created").sorted(sorted_by(""), if by_name { Sorted::No } else { Sorted::Descending }).minor(),
     ];
@@ -158,8 +158,8 @@ fn the_table(app: &App, asked: &Asked, shown: &Shown) -> Markup {
             format!("/sites/{}", site.id),
             [
                 words::name_cell(site),
-                words::address_cell(&app.hosting, site),
                 words::status(site, services),
+                words::address_cell(&app.hosting, site),
                 words::deployed_cell(site, now),
                 ui::format::time_ago(site.created_at.0, now),
             ],

@@ -23,7 +23,7 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
 pub(crate) fn picture(kind: Kind) -> Markup {
     html! {
         @if templates::find(kind).is_some() {
-            img src={ "/templates/" (kind) "/preview.svg" } width="64" height="40" alt="" loading="lazy";
+            img.thumb src={ "/templates/" (kind) "/preview.svg" } width="56" height="35" alt="" loading="lazy";
         } @else {
             (icon::globe())
         }
@@ -68,6 +68,11 @@ pub(crate) fn status(site: &Site, services: &Services) -> Markup {
         },
     };
     badge::status_as(status, word)
+}
+
+/// Whether every service runs, as far as is known.
+pub(crate) fn is_well(services: &Services) -> bool {
+    matches!(services, Services::Known(states) if states.values().all(|state| *state == ServiceState::Running))
 }
 
 /// The whole is as well as its least well part.
@@ -153,11 +158,11 @@ pub(crate) fn restorable_until(hosting: &Hosting, site: &Site) -> Timestamp {
     deleted_at.plus(std::time::Duration::from_secs(u64::from(hosting.config.keep_archives_days) * 86_400))
 }
 
-/// The time left until then, in begun days: right after the deletion it is all of them.
+/// The time left until a moment, in begun days: right after a deletion it is all of them.
 pub(crate) fn time_left(until: Timestamp, now: Timestamp) -> String {
     let left = until.0 - now.0;
     match left {
-        ..=0 => "about to be removed for good".to_owned(),
+        ..=0 => "no time left".to_owned(),
         1..DAY_MS => "less than a day left".to_owned(),
         DAY_MS => "1 day left".to_owned(),
         _ => format!("{} days left", (left + DAY_MS - 1) / DAY_MS),
@@ -191,6 +196,6 @@ mod tests {
         assert_eq!(left(DAY_MS + 1), "2 days left");
         assert_eq!(left(DAY_MS), "1 day left");
         assert_eq!(left(1), "less than a day left");
-        assert_eq!(left(-1), "about to be removed for good");
+        assert_eq!(left(-1), "no time left");
     }
 }

@@ -446,7 +446,7 @@ async fn a_failed_site_says_why_and_can_be_tried_again_or_given_up() {
     let id = new_site(&test, &owner, "Atelier").await;
     fail(&test, &id, "build", "the build of www stopped: <nothing> in package.json").await;
     let page = test.get(&format!("/sites/{id}")).by(&owner).send().await.text;
-    for words in ["The build of www stopped: &lt;nothing&gt; in package.json.", "Try again", "Give up", "server's log"] {
+    for words in ["The build of www stopped: &lt;nothing&gt; in package.json.", "Try again", "Give up", "ask the people who run this server"] {
         assert!(page.contains(words), "{words}");
     }
     let again = test.post(&format!("/sites/{id}/retry")).by(&owner).form(&[]).send().await;

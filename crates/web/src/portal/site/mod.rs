@@ -209,8 +209,8 @@ fn whole(app: &App, facts: &Facts, left: &Left, history: &[Operation], is_busy: 
         },
         html! {
             (services_card::certificate(app, facts))
-            (settings::card(facts, left))
-            @if facts.may_write { (danger::zone(app, facts, is_busy)) }
+            (settings::facts(facts))
+            @if facts.may_write { (settings::card(facts, left)) (danger::zone(app, facts, is_busy)) }
         },
     )
 }

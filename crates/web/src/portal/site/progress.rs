@@ -18,7 +18,7 @@ pub(super) fn card(facts: &Facts, operation: &Operation, steps: &[operations::St
     let has_failed = operation.state == OperationState::Failed;
     let done = steps.iter().filter(|step| step.state == StepState::Done).count();
     let count = format!("{done} of {} steps done", steps.len());
-    let shown: Vec<Step<'_>> = steps.iter().map(|step| one(step, facts.now.0)).collect();
+    let shown: Vec<Step<'_>> = steps.iter().map(|step| one(facts, step)).collect();
     let not_begun = !has_failed && steps.iter().all(|step| step.state == StepState::Waiting);
     card::card(Card {
         title: words::doing(operation.kind),
@@ -30,7 +30,7 @@ pub(super) fn card(facts: &Facts, operation: &Operation, steps: &[operations::St
             @if has_failed && steps.iter().all(|step| step.state != StepState::Failed) {
                 p role="alert" { (sentence(operation.error.as_deref().unwrap_or("it stopped for a reason that is not known"))) }
             }
-            div.gap { (steps::steps(&shown)) }
+            div.gap[!has_failed] { (steps::steps(&shown)) }
             @if has_failed && facts.may_write { div.gap { (ways_on(facts, operation)) } }
             @if !has_failed { noscript { p.hint { a href={ "/sites/" (facts.site.id) } { "Look again" } } } }
         },
@@ -55,7 +55,7 @@ fn hint(operation: &Operation, not_begun: bool) -> &'static str {
     }
 }
 
-fn one(step: &operations::Step, now: i64) -> Step<'_> {
+fn one<'a>(facts: &Facts, step: &'a operations::Step) -> Step<'a> {
     let state = match step.state {
         StepState::Waiting => State::Waiting,
         StepState::Running => State::Running,
@@ -63,7 +63,7 @@ fn one(step: &operations::Step, now: i64) -> Step<'_> {
         StepState::Failed => State::Failed,
     };
     let until = match step.state {
-        StepState::Running => Some(now),
+        StepState::Running => Some(facts.now.0),
         _ => step.finished_at.map(|at| at.0),
     };
     let took = step.started_at.zip(until).map(|(from, until)| u64::try_from(until - from.0).unwrap_or(0));
@@ -79,26 +79,28 @@ fn one(step: &operations::Step, now: i64) -> Step<'_> {
             _ => step.detail.as_deref().unwrap_or_default().into(),
         },
         error: match step.state {
-            StepState::Failed => format!("{} {}", sentence(failure), advice(&step.name)).into(),
+            StepState::Failed => format!("{} {}", sentence(failure), advice(facts, &step.name)).into(),
             _ => "".into(),
         },
         ..Step::default()
     }
 }
 
-/// What may help when a step failed.
-fn advice(step: &str) -> &'static str {
+/// What may help when a step failed: customers cannot look at the server, staff can.
+fn advice(facts: &Facts, step: &str) -> &'static str {
+    if facts.customer.is_none() {
+        return "Try again; if it fails the same way, ask the people who run this server.";
+    }
     match step {
         "folder" | "environment" | "compose" | "webhook" | "pack" | "unpack" | "remove" => {
             "Check that the server's disk is not full, then try again."
         }
         "repository" => "Check that git is installed and the disk is not full, then try again.",
-        "build" => "Try again; if it fails the same way, the operator finds the output of the build in the server's log.",
+        "build" => "Try again; if it fails the same way, the output of the build is in Innkeeper's log.",
         "address" | "route" | "holding" | "unroute" => "Check that the edge (Traefik) runs on this server, then try again.",
         "certificate" => "Check that the address leads to this server, then try again.",
-        "start" | "stop" | "apply" | "containers" | "dump" | "database" | "files" | "uploads" => {
-            "Check that Docker runs on this server, then try again."
-        }
+        "start" | "apply" => "Check that Docker runs and what `docker logs` of the service says, then try again.",
+        "stop" | "containers" | "dump" | "database" | "files" | "uploads" => "Check that Docker runs on this server, then try again.",
         _ => "Try again in a moment.",
     }
 }

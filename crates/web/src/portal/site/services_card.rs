@@ -77,9 +77,11 @@ fn unavailable(facts: &Facts, why: &str) -> Markup {
 /// The certificate: until when it is good, or why there is none.
 pub(super) fn certificate(app: &App, facts: &Facts) -> Markup {
     let site = &facts.site;
-    let now = facts.now.0;
     let expiry = match site.certificate_expires_at {
-        Some(at) => html! { (format::date(at.0)) " (" (format::time_ago(at.0, now)) ")" },
+        Some(at) => html! {
+            time datetime=(format::iso(at.0)) title=(format::date_time(at.0)) { (format::date(at.0)) }
+            " · " (words::time_left(at, facts.now))
+        },
         None => card::missing("There is no certificate yet"),
     };
     let mut rows = vec![("Good until", expiry)];

@@ -1,4 +1,4 @@
-//! What can be changed of a site: its name.
+//! What can be changed of a site (its name), and what cannot.
 
 use maud::{Markup, html};
 use ui::button::{self, Button};
@@ -12,33 +12,38 @@ use super::{Facts, Left};
 use crate::portal::words;
 
 pub(super) fn card(facts: &Facts, left: &Left) -> Markup {
-    let site = &facts.site;
-    let name = left.name.as_deref().unwrap_or(site.name.as_str());
+    let name = left.name.as_deref().unwrap_or(facts.site.name.as_str());
+    let save = Button { label: "Save", busy: "Saving…", disabled: facts.is_busy(), ..Button::default() };
     card::simple(
         "Settings",
         html! {
-            @if facts.may_write {
-                form.form method="post" action=(facts.action("rename")) {
-                    (left.complaint.summary(&["site_name"]))
-                    (field::text(Field {
-                        name: "site_name",
-                        label: "Name",
-                        value: name,
-                        error: left.complaint.of("site_name"),
-                        hint: "Also shown on the site: its services restart briefly with a new one.",
-                        required: true,
-                        maxlength: Some(80),
-                        autocomplete: "off",
-                        ..Field::default()
-                    }))
-                    (form::actions(button::submit(Button { label: "Save", busy: "Saving…", disabled: facts.is_busy(), ..Button::default() })))
-                }
+            form.form method="post" action=(facts.action("rename")) {
+                (left.complaint.summary(&["site_name"]))
+                (field::text(Field {
+                    name: "site_name",
+                    label: "Name",
+                    value: name,
+                    error: left.complaint.of("site_name"),
+                    hint: "Also shown on the site: its services restart briefly with a new one.",
+                    required: true,
+                    maxlength: Some(80),
+                    autocomplete: "off",
+                    ..Field::default()
+                }))
+                (form::actions(button::submit(save)))
             }
-            (card::kv(&[
-                ("Template", html! { (words::kind(site.kind)) " " (site.template_version) }),
-                ("Created", html! { (format::date(site.created_at.0)) }),
-                ("Site id", copy::copy_field("Site id", site.id.as_str())),
-            ]))
         },
+    )
+}
+
+pub(super) fn facts(facts: &Facts) -> Markup {
+    let site = &facts.site;
+    card::simple(
+        "Facts",
+        card::kv(&[
+            ("Template", html! { (words::kind(site.kind)) " " (site.template_version) }),
+            ("Created", html! { (format::date(site.created_at.0)) }),
+            ("Site id", copy::copy_field("Site id", site.id.as_str())),
+        ]),
     )
 }

@@ -1,0 +1,156 @@
+//! A hosting side of a test's own on each of the two databases, with people in it and a clock that the test moves. Asks nothing
+//! of Docker: its jobs are never worked.
+
+use std::net::Ipv4Addr;
+
+use accounts::customers::{self, NewCustomer};
+use accounts::members::{self, NewMember};
+use accounts::{Actor, Client, Currency, CustomerId, CustomerName, Email, PersonName, Role, sessions, signin_links};
+use hosting::names::{Host, SiteName, Subdomain};
+use hosting::sites::{self, NewSite, Site, SiteId, SiteState};
+use hosting::templates::Kind;
+use hosting::{Hosting, HostingConfig, Ingredients};
+use kit::bus::Bus;
+use kit::jobs::{Registry, Runner};
+use kit::secrets::InstanceKey;
+use kit::testing::{TestDb, databases};
+use kit::{Clock, Error, Result, Timestamp, sql};
+
+use crate::samples;
+
+/// One house; its database and folder are gone when it is dropped.
+pub struct House {
+    pub hosting: Hosting,
+    pub test: TestDb,
+    folder: tempfile::TempDir,
+}
+
+/// One house on each database.
+pub async fn houses() -> Vec<House> {
+    houses_with(|_| {}).await
+}
+
+/// One house on each database, with other settings.
+pub async fn houses_with(settings: impl Fn(&mut HostingConfig)) -> Vec<House> {
+    databases().await.into_iter().map(|test| House::of(test, &settings)).collect()
+}
+
+/// The settings of a small house.
+pub fn config() -> HostingConfig {
+    HostingConfig {
+        base_domain: "sites.test".to_owned(),
+        public_ip: String::new(),
+        sites_per_customer: 50,
+        parallel_operations: 6,
+        keep_archives_days: 7,
+        reserved_subdomains: vec!["brand".to_owned()],
+        network_pool: "10.215.0.0/16".to_owned(),
+        prepare_templates: false,
+        image_cache: std::path::PathBuf::new(),
+    }
+}
+
+impl House {
+    fn of(test: TestDb, settings: &impl Fn(&mut HostingConfig)) -> House {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config();
+        settings(&mut config);
+        let hosting = Hosting::open(Ingredients {
+            db: test.db.clone(),
+            clock: Clock::manual(Timestamp(1_767_225_600_000)),
+            key: InstanceKey::ephemeral(),
+            bus: Bus::default(),
+            config,
+            edge: samples::edge_config(),
+            public_url: "https://panel.test".to_owned(),
+            data: folder.path().to_owned(),
+        })
+        .unwrap();
+        House { hosting, test, folder }
+    }
+
+    /// A customer and their owner, signed in.
+    pub async fn customer(&self, name: &str) -> (CustomerId, Actor) {
+        let (db, clock, cli) = (&self.hosting.db, &self.hosting.clock, Actor::cli());
+        let new = NewCustomer { name: CustomerName::parse(name).unwrap(), currency: Currency::parse("EUR").unwrap() };
+        let customer = customers::create(db, clock, &cli, new).await.unwrap().id;
+        let new = NewMember {
+            name: PersonName::parse("Olga Owner").unwrap(),
+            email: Email::parse(&format!("olga@{name}.example")).unwrap(),
+            role: Role::parse("owner", Some(customer.clone())).unwrap(),
+            password: None,
+        };
+        let member = members::add(db, clock, &cli, new).await.unwrap();
+        let link = signin_links::create(db, clock, &cli, &member).await.unwrap();
+        let client = Client::new(Ipv4Addr::new(192, 0, 2, 1).into(), "test");
+        let session = signin_links::sign_in(db, clock, &client, link.reveal()).await.unwrap();
+        let actor = sessions::authenticate(db, clock, &client, session.token.reveal()).await.unwrap();
+        (customer, actor.expect("just signed in"))
+    }
+
+    /// Asks for a site at `subdomain`.
+    pub async fn create(&self, actor: &Actor, customer: &CustomerId, subdomain: &str) -> Result<Site> {
+        sites::create(&self.hosting, actor, customer, &new_site("A site", subdomain)?).await
+    }
+
+    /// Ends what runs on a site, and puts the site into `state`, as if its operations had gone well.
+    pub async fn settle(&self, site: &SiteId, state: SiteState) -> Site {
+        let archived_at = (state == SiteState::Archived).then(|| self.hosting.clock.now());
+        for statement in [
+            sql("update site_operation set state = 'done', finished_at = 1 where site_id = $1 and state = 'running'").bind(site),
+            sql("update site set state = $2, archived_at = $3 where id = $1").bind(site).bind(state).bind(archived_at),
+        ] {
+            self.hosting.db.execute(statement).await.unwrap();
+        }
+        sites::get_any(&self.hosting.db, site).await.unwrap()
+    }
+
+    /// Ends what runs on a site badly, as after the last try.
+    pub async fn fail(&self, site: &SiteId, state: SiteState) {
+        for statement in [
+            sql("update site_operation set state = 'failed', error = 'it broke' where site_id = $1 and state = 'running'").bind(site),
+            sql("update site set state = $2 where id = $1").bind(site).bind(state),
+            sql("update job set state = 'dead'"),
+        ] {
+            self.hosting.db.execute(statement).await.unwrap();
+        }
+    }
+
+    /// Works the jobs of `registry` until none is due.
+    pub async fn work(&self, registry: Registry<Hosting>) {
+        Runner::new(self.hosting.db.clone(), self.hosting.clock.clone(), self.hosting.clone(), registry, "test", 2).run_until_idle().await.unwrap();
+    }
+
+    /// `sqlite` or `postgres`, for messages.
+    pub fn on(&self) -> &'static str {
+        self.test.name
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+}
+
+/// What a person asks for.
+pub fn new_site(name: &str, subdomain: &str) -> Result<NewSite> {
+    Ok(NewSite {
+        kind: Kind::Portfolio,
+        name: SiteName::parse(name)?,
+        subdomain: Some(Subdomain::parse(subdomain, &["brand".to_owned()])?),
+        custom_domain: None,
+    })
+}
+
+/// The same with a domain of the customer's own.
+pub fn new_site_at(subdomain: &str, custom_domain: &str) -> Result<NewSite> {
+    Ok(NewSite { custom_domain: Some(Host::parse(custom_domain)?), ..new_site("A site", subdomain)? })
+}
+
+/// The one field that an error complains about.
+pub fn complaint<T: std::fmt::Debug>(outcome: Result<T>) -> (String, String) {
+    match outcome {
+        Err(Error::Invalid(fields)) if fields.len() == 1 => (fields[0].field.clone(), fields[0].message.clone()),
+        other => panic!("no complaint about one field: {other:?}"),
+    }
+}
