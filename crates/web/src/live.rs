@@ -2,7 +2,7 @@
 //!
 //! A browser connects with its session cookie from one of our own pages, asks for rooms with `join`, and gets into those
 //! that its member may see. Signals say *what changed*, never what it is now: the page fetches its fragment again
-//! through the usual routes with the usual checks. Whoever's session ends is disconnected within [`LOOK_AGAIN`].
+//! through the usual routes with the usual checks. Whoever's session ends is disconnected within half a minute.
 
 use std::sync::Arc;
 use std::time::Duration;

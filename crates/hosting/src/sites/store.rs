@@ -165,7 +165,7 @@ async fn refuse_taken(tx: &kit::Tx, field: &str, domain: &Host, except: Option<&
         )
         .await?;
     match taken {
-        Some(_) => Err(Error::invalid(field, format!("{domain} is taken; please choose another one"))),
+        Some(_) => Err(Error::invalid(field, "is taken; please choose another one")),
         None => Ok(()),
     }
 }

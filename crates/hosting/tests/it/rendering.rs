@@ -7,7 +7,6 @@ use hosting::names::{Host, SiteName, Subdomain};
 use hosting::sites::SiteState;
 use hosting::templates::{self, Kind};
 use insta::assert_snapshot;
-use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::samples;
@@ -114,19 +113,24 @@ fn no_name_of_a_host_can_end_its_rule() {
     }
 }
 
-proptest! {
-    #[test]
-    fn every_host_and_subdomain_that_parses_is_plain(text in "\\PC{0,40}|[a-z.`|()&]{0,20}|[a-zäß名.-]{1,12}") {
-        let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.');
-        if let Ok(host) = Host::parse(&text) {
-            prop_assert!(plain(host.as_str()), "{:?}", host);
-            prop_assert_eq!(Host::parse(host.as_str()).unwrap(), host);
+#[test]
+fn whatever_character_is_in_a_host_or_subdomain_what_parses_is_plain() {
+    let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.');
+    let mut parsed = 0;
+    for c in ('\0'..='\u{2fff}').chain('\u{fe00}'..='\u{ffff}').chain('\u{1f300}'..='\u{1f5ff}').chain('\u{e0000}'..='\u{e01ef}') {
+        for text in [format!("a{c}b.test"), format!("{c}.test"), format!("a.test{c}")] {
+            if let Ok(host) = Host::parse(&text) {
+                assert!(plain(host.as_str()), "{text:?} became {host:?}");
+                assert_eq!(Host::parse(host.as_str()).unwrap(), host);
+                parsed += 1;
+            }
         }
-        if let Ok(label) = Subdomain::parse(&text, &[]) {
-            prop_assert!(plain(label.as_str()) && !label.as_str().contains('.'), "{:?}", label);
-            prop_assert_eq!(Subdomain::parse(label.as_str(), &[]).unwrap(), label);
+        if let Ok(label) = Subdomain::parse(&format!("a{c}b"), &[]) {
+            assert!(plain(label.as_str()) && !label.as_str().contains('.'), "{c:?} became {label:?}");
+            assert_eq!(Subdomain::parse(label.as_str(), &[]).unwrap(), label);
         }
     }
+    assert!(parsed > 1000, "{parsed}");
 }
 
 #[tokio::test]

@@ -138,7 +138,7 @@ async fn verdict(app: &App, text: &str) -> Result<String> {
     let subdomain = Subdomain::parse(text, &app.hosting.config.reserved_subdomains)?;
     match sites::check_address(&app.hosting, &subdomain).await? {
         AddressAnswer::Free(domain) => Ok(domain.to_string()),
-        AddressAnswer::Taken(domain) => Err(Error::invalid("subdomain", format!("{domain} is taken; please choose another one"))),
+        AddressAnswer::Taken(_) => Err(Error::invalid("subdomain", "is taken; please choose another one")),
     }
 }
 

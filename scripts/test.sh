@@ -1,0 +1,82 @@
+#!/bin/bash
+# Installs what the tests need, starts the real parts they talk to, and runs them: scripts/test.sh [PART...]
+#   rust        cargo nextest: all crates, against Docker, Traefik, pebble, PostgreSQL and a mail server
+#   templates   templates/*/tests against a running site
+#   browser     e2e/: journeys, accessibility, budgets in Chromium
+#   api         schemathesis against the OpenAPI document
+# All parts by default. A part that fails does not keep the others from running; nothing is skipped silently.
+. "$(dirname "$0")/common.sh"
+
+NEXTEST=0.9.151
+PARTS=(rust templates browser api)
+[ $# -gt 0 ] || set -- "${PARTS[@]}"
+for part in "$@"; do
+  [[ " ${PARTS[*]} " == *" $part "* ]] || fail "unknown part \`$part\`: ${PARTS[*]}"
+done
+
+table=()
+failed=0
+verdict=
+
+# phase NAME COMMAND...: in a subshell that stops at the first failing command, with a line for the table at the end.
+phase() {
+  local name=$1 started=$SECONDS status; shift
+  printf '\n== %s\n' "$name"
+  # Not `if (...)`: inside of a condition `set -e` has no effect.
+  set +e; (set -e; "$@"); status=$?; set -e
+  verdict=ok
+  if [ $status != 0 ]; then verdict="FAILED ($status)"; failed=1; fi
+  table+=("$(printf '%-12s %5d s  %s' "$name" $((SECONDS - started)) "$verdict")")
+}
+
+report() {
+  printf '\n== times\n'
+  printf '%s\n' "${table[@]}"
+  printf '%-12s %5d s\n' total "$SECONDS"
+}
+
+# Like `phase`; without what it makes no test makes sense.
+prepare() {
+  phase "$@"
+  [ "$verdict" = ok ] || { report; exit 1; }
+}
+
+install_all() {
+  need_compiler
+  scripts/install.sh all
+  cargo_tool cargo-nextest "$NEXTEST" --no-default-features --features default-no-update
+}
+
+build() {
+  # One build for all parts: the program has the same features as in the tests, so that nothing is compiled twice.
+  cargo build --workspace --all-targets --locked
+}
+
+images() { "$binary" images build; }
+
+part_rust() { timeout 25m cargo nextest run --workspace --locked --no-fail-fast; }
+
+part_templates() {
+  [ -x scripts/template_tests.sh ] || fail "scripts/template_tests.sh is missing: it makes a site and runs templates/*/tests against it"
+  timeout 10m scripts/template_tests.sh "$binary"
+}
+
+part_browser() {
+  [ -f e2e/package.json ] || fail "e2e/package.json is missing: the browser tests"
+  npm_ci e2e
+  timeout 15m npm --prefix e2e test
+}
+
+part_api() { timeout 5m scripts/schemathesis.sh "$binary"; }
+
+binary=$CARGO_TARGET_DIR/debug/innkeeper
+prepare install install_all
+prepare "front end" build_frontend
+prepare services scripts/services.sh up
+# shellcheck source=/dev/null
+. "$RUN/env"
+prepare build build
+prepare images images
+for part in "$@"; do phase "$part" "part_$part"; done
+report
+exit $failed
