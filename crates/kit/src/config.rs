@@ -156,6 +156,7 @@ mod tests {
             password: String,
         }
         let defaults = "[mail]\nport = 25\npassword = ''\n";
+        #[expect(clippy::result_large_err, reason = "figment's error is what its closure returns")]
         figment::Jail::expect_with(|jail| {
             jail.set_env("KIT_TEST_TYPED_MAIL__PORT", "2525");
             jail.set_env("KIT_TEST_TYPED_MAIL__PASSWORD", "0012345");

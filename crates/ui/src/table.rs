@@ -207,10 +207,11 @@ fn pages(pager: &Pager<'_>) -> Markup {
     html! {
         nav.pager aria-label="Pages" {
             span.pager-text { (pager.text) }
-            span.pager-links {
+            // With neither there is one page, and nothing to turn.
+            @if pager.previous.is_some() || pager.next.is_some() { span.pager-links {
                 (page_link(pager.previous.as_deref(), "prev", html! { (icon::arrow_left()) "Newer" }))
                 (page_link(pager.next.as_deref(), "next", html! { "Older" (icon::arrow_right()) }))
-            }
+            } }
         }
     }
 }

@@ -91,6 +91,11 @@ impl View {
         self.is_fragment
     }
 
+    /// Whether somebody looks whom we know.
+    pub fn is_signed_in(&self) -> bool {
+        self.actor.is_some()
+    }
+
     /// A page in the frame; what it leaves empty of rail, account, rooms and theme is filled in.
     pub fn page(self, page: Page<'_>) -> Response {
         let Some(actor) = &self.actor else { return self.finish(ui::page::shell(Page { brand: BRAND, theme: self.theme, ..page })) };

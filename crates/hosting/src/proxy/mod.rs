@@ -67,15 +67,18 @@ impl Proxy {
         }
         if !self.config.acme_ca.as_os_str().is_empty() {
             let ca = std::fs::read_to_string(&self.config.acme_ca).context("reading edge.acme_ca")?;
-            // Certificates of another authority cannot be renewed: its accounts are unknown to this one.
-            self.forget_certificates_of_another(&ca)?;
             files::write(&self.folder.join("acme-ca.pem"), &ca, 0o644)?;
-            ingredients.push_str(&ca);
         }
+        let authority = self.authority()?;
+        ingredients.push_str(&authority);
+        self.forget_certificates_of_another(&authority)?;
         let folder = self.folder.canonicalize().context("finding the edge folder")?;
         let compose = settings::compose(&self.config, &folder.to_string_lossy(), HOLDING_IMAGE, &sha256_hex(ingredients)[..16])?;
         let compose_file = self.folder.join("docker-compose.yaml");
-        let unchanged = std::fs::read_to_string(&compose_file).is_ok_and(|old| old == compose);
+        // Written only after Compose has done it: a crash in between would otherwise leave the old settings running for good.
+        let applied = self.folder.join("applied");
+        let settings = sha256_hex(&compose);
+        let unchanged = std::fs::read_to_string(&applied).is_ok_and(|last| last == settings);
         if unchanged && self.answers().await {
             return Ok("running".to_owned());
         }
@@ -98,6 +101,8 @@ impl Proxy {
                 error
             }
         })?;
+        files::write(&self.folder.join("authority"), &authority, 0o644)?;
+        files::write(&applied, &settings, 0o644)?;
         for _ in 0..100 {
             if self.answers().await {
                 info!("the edge is up");
@@ -119,13 +124,24 @@ impl Proxy {
             .map(|_| ())
     }
 
-    fn forget_certificates_of_another(&self, ca: &str) -> Result<()> {
-        let known = self.folder.join("acme-ca.pem");
-        if std::fs::read_to_string(&known).is_ok_and(|old| old != ca) {
-            let store = self.folder.join("certificates/acme.json");
-            if store.exists() {
-                std::fs::remove_file(&store).map_err(|error| storage(&store, error))?;
+    /// Names the certificate authority in use by everything that the settings say of it.
+    fn authority(&self) -> Result<String> {
+        let mut text = self.config.acme_directory.clone();
+        for (name, file) in [("edge.acme_ca", &self.config.acme_ca), ("edge.trusted_roots", &self.config.trusted_roots)] {
+            if !file.as_os_str().is_empty() {
+                text += &std::fs::read_to_string(file).context(format!("reading {name}"))?;
             }
+        }
+        Ok(sha256_hex(text))
+    }
+
+    /// Drops Traefik's account and certificates when they are another authority's: they could not be renewed, and those of a
+    /// test authority are not trusted. Traefik is made anew afterwards, because the authority is part of its settings.
+    fn forget_certificates_of_another(&self, authority: &str) -> Result<()> {
+        let known = std::fs::read_to_string(self.folder.join("authority"));
+        let store = self.folder.join("certificates/acme.json");
+        if known.is_ok_and(|known| known != authority) && store.exists() {
+            std::fs::remove_file(&store).map_err(|error| storage(&store, error))?;
         }
         Ok(())
     }

@@ -1,3 +1,11 @@
-//! Tests of hosting: pure parts as snapshots, the rest against the real Docker, Traefik and ACME server.
+//! Tests of hosting: pure parts as snapshots, the store on both databases, the rest against the real Docker, Traefik and ACME
+//! server.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod house;
+mod operations;
 mod real_stack;
+mod rendering;
+mod samples;
+mod store;

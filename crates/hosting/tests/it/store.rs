@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use accounts::{Actor, AuditQuery, audit};
 use futures_util::future::join_all;
+use hosting::Hosting;
 use hosting::archive::PurgeArchives;
 use hosting::names::{Host, SiteName, Subdomain};
 use hosting::operations::{self, OperationKind};
-use hosting::sites::{self, AddressAnswer, Site, SiteFilter, SiteId, SiteSort, SiteState, UpdateSite};
+use hosting::sites::{self, AddressAnswer, NewSite, Site, SiteFilter, SiteId, SiteSort, SiteState, UpdateSite};
 use hosting::templates::Kind;
-use kit::jobs::Registry;
+use kit::jobs::{self, Enqueue, Registry};
 use kit::{Error, Result};
 
-use crate::house::{House, complaint, houses, houses_with, new_site, new_site_at};
+use crate::house::{complaint, houses, houses_with, new_site, new_site_at};
 
 fn is_missing<T>(outcome: &Result<T>) -> bool {
     matches!(outcome, Err(Error::NotFound(_)))
@@ -164,8 +165,8 @@ async fn addresses_are_plain_unreserved_and_free() {
         house.settle(&site.id, SiteState::Archived).await;
         assert_eq!(ask("münchen").await, AddressAnswer::Taken(site.domain.clone()), "an archived site keeps its address");
 
-        let generated = sites::create(&house.hosting, &actor, &ada, &hosting::sites::NewSite { subdomain: None, ..new_site("A", "unused").unwrap() });
-        let generated = generated.await.unwrap();
+        let new = NewSite { subdomain: None, ..new_site("A", "unused").unwrap() };
+        let generated = sites::create(&house.hosting, &actor, &ada, &new).await.unwrap();
         assert_eq!(generated.domain.as_str(), format!("{}.sites.test", generated.id.as_str().replace('_', "-")));
     }
 }
@@ -265,9 +266,10 @@ async fn purged_archive_frees_the_address_and_not_before() {
         std::fs::write(archive.join("site.tar.gz"), "secrets").unwrap();
 
         let purge = async || {
-            let purge = kit::testing_enqueue(&house.hosting.db, &house.hosting.clock, &PurgeArchives {}).await;
+            let clock = &house.hosting.clock;
+            let job = PurgeArchives {};
+            house.hosting.db.write(async |tx| jobs::enqueue::<Hosting, _>(&tx, clock, &job, Enqueue::default()).await).await.unwrap();
             house.work(Registry::default().job::<PurgeArchives>()).await;
-            purge
         };
         house.hosting.clock.advance(Duration::from_secs(7 * 86_400 - 1));
         purge().await;
@@ -365,7 +367,7 @@ async fn kinds_without_a_template_are_refused_by_name() {
             if hosting::templates::find(*kind).is_some() {
                 continue;
             }
-            let new = hosting::sites::NewSite { kind: *kind, ..new_site("A", "a-site").unwrap() };
+            let new = NewSite { kind: *kind, ..new_site("A", "a-site").unwrap() };
             let (field, message) = complaint(sites::create(&house.hosting, &actor, &ada, &new).await);
             assert_eq!(field, "site_type");
             assert!(message.contains("portfolio"), "{message}");
@@ -383,15 +385,5 @@ async fn sample_rows_of_the_migration_are_read() {
         assert_eq!((site.name.as_str(), site.state), ("It's <b>mine</b>", SiteState::Active));
         let (_, steps) = operations::newest(&house.hosting.db, &Actor::cli().scope(), &site.id).await.unwrap().unwrap();
         assert_eq!(steps.len(), 1, "{}", house.on());
-    }
-}
-
-#[tokio::test]
-async fn data_folder_of_a_house_holds_no_site_before_its_work_began() {
-    for house in houses().await {
-        let (ada, actor) = house.customer("ada").await;
-        let site = house.create(&actor, &ada, "ada").await.unwrap();
-        assert!(house.data().join("sites").is_dir());
-        assert!(!house.hosting.site_folder(&site).exists() && !house.hosting.repository(&site).exists());
     }
 }

@@ -29,6 +29,7 @@ struct Inner {
 
 /// Lent to each statement in turn. Empty once the transaction has ended, and when a statement's future was dropped:
 /// then both kinds clean up by themselves when they are dropped ([`Writer`], [`Lent`]).
+#[expect(clippy::large_enum_variant, reason = "one a transaction, and always behind an `Arc`")]
 enum Engine {
     Lite(Mutex<Option<Writer>>),
     Postgres(Mutex<Option<Lent>>),

@@ -32,8 +32,12 @@ impl Job<Db> for Enter {
     const MAX_ATTEMPTS: i64 = DEATHS as i64 + 8;
 
     async fn run(self, db: Db, _attempt: Attempt) -> Result<()> {
-        db.execute(sql("insert into ledger (number, runs) values ($1, 1) on conflict (number) do update set runs = ledger.runs + 1").bind(self.number))
-            .await?;
+        db.execute(
+            sql("insert into ledger (number, runs) values ($1, 1)
+                 on conflict (number) do update set runs = ledger.runs + 1")
+            .bind(self.number),
+        )
+        .await?;
         tokio::time::sleep(Duration::from_millis(2)).await;
         Ok(())
     }

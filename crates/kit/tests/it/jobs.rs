@@ -1,9 +1,9 @@
-//! The life of one job: worked, tried again, given up, interrupted, taken over; and reconcilers.
+//! The life of one job: worked, tried again, given up, interrupted, taken over, forgotten.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kit::jobs::{self, Attempt, Enqueue, Job, JobId, JobRow, JobState, Reconciler, Registry, Runner};
+use kit::jobs::{self, Attempt, Enqueue, Job, JobId, JobRow, JobState, Registry, Runner};
 use kit::testing::{TestDb, databases, sqlite};
 use kit::{Clock, Db, Error, Result, Timestamp, sql};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use crate::eventually;
 pub struct Notes {
     lines: Arc<Mutex<Vec<String>>>,
     started: Arc<Notify>,
-    gate: Arc<Notify>,
+    pub gate: Arc<Notify>,
 }
 
 impl Notes {
@@ -99,13 +99,13 @@ impl Job<Notes> for Patient {
     }
 }
 
-struct Bench {
-    test: TestDb,
-    clock: Clock,
-    notes: Notes,
+pub struct Bench {
+    pub test: TestDb,
+    pub clock: Clock,
+    pub notes: Notes,
 }
 
-async fn benches() -> impl Iterator<Item = Bench> {
+pub async fn benches() -> impl Iterator<Item = Bench> {
     databases().await.into_iter().map(Bench::of)
 }
 
@@ -449,14 +449,20 @@ async fn old_jobs_are_forgotten_and_waiting_ones_are_not() {
         bench.work().await;
         let far = Enqueue { run_at: Some(bench.clock.now().plus(Duration::from_secs(400 * 86_400))), ..Enqueue::default() };
         let waiting = bench.enqueue_how(&Act::Succeed, far).await.unwrap();
-        for (passed, left) in [(jobs::KEEP_DONE, vec![&done, &dead, &waiting]), (Duration::from_secs(1), vec![&dead, &waiting]), (jobs::KEEP_DEAD, vec![&waiting])] {
+        let ages = [
+            (jobs::KEEP_DONE, vec![&done, &dead, &waiting]),
+            (Duration::from_secs(1), vec![&dead, &waiting]),
+            (jobs::KEEP_DEAD, vec![&waiting]),
+        ];
+        for (passed, left) in ages {
             bench.clock.advance(passed);
             let stop = CancellationToken::new();
             let running = tokio::spawn(bench.runner("one").run(stop.clone()));
             let mut left: Vec<JobId> = left.into_iter().cloned().collect();
             left.sort();
             eventually("the old ones are gone", || async {
-                let mut listed: Vec<JobId> = jobs::list(&bench.test.db, None, None).await.unwrap().into_iter().map(|job| job.id).collect();
+                let listed = jobs::list(&bench.test.db, None, None).await.unwrap();
+                let mut listed: Vec<JobId> = listed.into_iter().map(|job| job.id).collect();
                 listed.sort();
                 (listed == left).then_some(())
             })
@@ -482,53 +488,5 @@ async fn pages_of_the_list_go_back_in_time() {
             assert_eq!(listed, all, "{} {state:?}", bench.test.name);
         }
         assert!(jobs::list(&bench.test.db, Some(JobState::Dead), None).await.unwrap().is_empty());
-    }
-}
-
-struct Gap {
-    name: &'static str,
-}
-
-impl Reconciler<Notes> for Gap {
-    const NAME: &'static str = "test.gap";
-    const EVERY: Duration = Duration::from_millis(5);
-    const TIMEOUT: Duration = Duration::from_millis(50);
-
-    async fn reconcile(&self, notes: Notes) -> Result<String> {
-        notes.write(self.name);
-        match notes.lines().len() {
-            1 => Err(Error::unavailable("docker is down")),
-            2 => panic!("off the rails"),
-            3 => std::future::pending().await,
-            _ => {
-                notes.gate.notified().await;
-                Ok("3 seen, 1 closed".to_owned())
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_reconciler_records_how_it_went_and_survives_failing_panicking_and_hanging() {
-    for bench in benches().await {
-        let registry = Registry::default().reconciler(Gap { name: "gap" });
-        let runner = Runner::new(bench.test.db.clone(), bench.clock.clone(), bench.notes.clone(), registry, "one", 1);
-        let stop = CancellationToken::new();
-        let running = tokio::spawn(runner.run(stop.clone()));
-        let recorded = async |text: &'static str| {
-            eventually(text, || async {
-                let states = jobs::reconcilers(&bench.test.db).await.unwrap();
-                states.into_iter().find(|state| state.error.as_deref() == Some(text) || state.summary.as_deref() == Some(text))
-            })
-            .await
-        };
-        // The timeout of the third run gives time to see its record; the fourth waits to be let through.
-        let hung = recorded("did not end within 50ms").await;
-        assert_eq!((hung.name.as_str(), hung.summary), ("test.gap", None));
-        bench.notes.gate.notify_one();
-        let done = recorded("3 seen, 1 closed").await;
-        assert_eq!((done.started_at, done.error), (bench.clock.now(), None), "{}", bench.test.name);
-        stop.cancel();
-        running.await.unwrap();
     }
 }

@@ -12,6 +12,7 @@ mod mail;
 mod migrate;
 mod plans;
 mod queue;
+mod reconcile;
 mod transactions;
 
 use std::time::Duration;

@@ -140,7 +140,11 @@ async fn three_hundred_dropped_transactions_leave_nothing_half_done() {
         }
         assert!(finished > 20 && dropped > 100, "{}: {finished} finished, {dropped} dropped", test.name);
         put(&test.db, "usable").await.unwrap();
-        let sides = |side: &'static str| test.db.all::<(String,)>(sql("select substr(name, $1) from counter where name like $2 order by name").bind(side.len() as i64 + 2).bind(format!("{side} %")));
+        let sides = |side: &str| {
+            let after = i64::try_from(side.len()).unwrap() + 2;
+            let numbers = sql("select substr(name, $1) from counter where name like $2 order by name");
+            test.db.all::<(String,)>(numbers.bind(after).bind(format!("{side} %")))
+        };
         let (left, right) = (sides("left").await.unwrap(), sides("right").await.unwrap());
         assert_eq!(left, right, "{}: half a transaction is visible", test.name);
         assert!(left.len() >= finished, "{}", test.name);

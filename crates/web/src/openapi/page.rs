@@ -9,7 +9,7 @@ use serde_json::Value;
 use ui::badge::{self, Tone};
 use ui::card::{self, Card};
 use ui::copy;
-use ui::page::Bare;
+use ui::page::{Bare, Page};
 use ui::table::{self, Column, Row, Table};
 
 use super::document;
@@ -19,30 +19,35 @@ use crate::respond::problem_kinds;
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
 
-/// Shows everything on one page, to be searched with the browser.
+/// Shows everything on one page, to be searched with the browser; in the frame to whoever is signed in.
 pub async fn show(State(app): State<App>, view: View) -> Response {
     let document = document();
     let origin = app.config.server.public_url.origin();
     let groups = groups(document);
     let body = html! {
-        p { (text(&document["info"]["description"])) }
+        p { (marked(text(&document["info"]["description"]))) }
         p {
             "Make a token under " a href="/account/tokens" { "Account → API tokens" } " and send it as "
             code { "Authorization: Bearer …" } ". The description for programs: " a href="/api/openapi.json" { "openapi.json" } "."
         }
         nav aria-label="Groups" {
-            ul.row { @for name in groups.keys() { li { a href={ "#" (anchor(name)) } { (name) } } } li { a href="#problems" { "Problems" } } li { a href="#schemas" { "Schemas" } } }
+            ul.chips { @for name in groups.keys() { li { a.chip href={ "#" (anchor(name)) } { (name) } } } li { a.chip href="#problems" { "Problems" } } li { a.chip href="#schemas" { "Schemas" } } }
         }
         @for (name, operations) in &groups {
-            section {
+            section.stack {
                 h2 id=(anchor(name)) { (name) }
                 (card::stack(html! { @for (path, method, operation) in operations { (operation_card(document, origin, path, method, operation)) } }))
             }
         }
-        section { h2 #problems { "Problems" } (problems()) }
-        section { h2 #schemas { "Schemas" } (schemas(document)) }
+        section.stack { h2 #problems { "Problems" } (problems()) }
+        section.stack { h2 #schemas { "Schemas" } (schemas(document)) }
     };
-    view.bare(Bare { title: "API", wide: true, body, footer: html! { a href="/" { "Back to Innkeeper" } }, ..Bare::default() })
+    if view.is_signed_in() {
+        let help = "Everything that these pages do, for your own programs.";
+        return view.page(Page { title: "API", help, narrow: true, body: card::stack(body), ..Page::default() });
+    }
+    let footer = html! { a href="/" { "Back to Innkeeper" } };
+    view.bare(Bare { title: "API", wide: true, body: html! { div.form { (body) } }, footer, ..Bare::default() })
 }
 
 type Operations<'a> = Vec<(&'a str, &'static str, &'a Value)>;
@@ -74,8 +79,8 @@ fn operation_card(document: &Value, origin: &str, path: &str, method: &str, oper
         id: operation["operationId"].as_str().unwrap_or_default(),
         badge: scope,
         body: html! {
-            p { strong { (text(&operation["summary"])) } }
-            @if let Some(more) = operation["description"].as_str() { p { (more) } }
+            p { strong { (marked(text(&operation["summary"]))) } }
+            @if let Some(more) = operation["description"].as_str() { p { (marked(more)) } }
             (parameters(operation))
             @if !body_schema.is_null() { p.hint { "Body: " (reference(body_schema)) } }
             ul {
@@ -100,7 +105,7 @@ fn parameters(operation: &Value) -> Markup {
             Row::new([
                 html! { code { (text(&parameter["name"])) } },
                 html! { (text(&parameter["in"])) @if parameter["required"] == true { ", required" } },
-                html! { (text(&parameter["description"])) },
+                marked(text(&parameter["description"])),
             ])
         })
         .collect();
@@ -139,7 +144,7 @@ fn schemas(document: &Value) -> Markup {
                 title: name,
                 id: &schema_anchor(name),
                 flush: true,
-                body: html! { @if let Some(words) = schema["description"].as_str() { p.pad { (words) } } (properties(name, schema)) },
+                body: html! { @if let Some(words) = schema["description"].as_str() { p.pad { (marked(words)) } } (properties(name, schema)) },
                 ..Card::default()
             }))
         }
@@ -152,7 +157,7 @@ fn properties(name: &str, schema: &Value) -> Markup {
     let rows = fields(&schema["properties"])
         .map(|(field, kind)| {
             let need = if required.contains(&field) { "" } else { " (optional)" };
-            Row::new([html! { code { (field) } }, html! { (reference(kind)) (need) }, html! { (text(&kind["description"])) }])
+            Row::new([html! { code { (field) } }, html! { (reference(kind)) (need) }, marked(text(&kind["description"]))])
         })
         .collect();
     table::table(Table {
@@ -218,6 +223,11 @@ fn fields(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
+}
+
+/// Text with `code` in it, as it stands in doc comments.
+fn marked(text: &str) -> Markup {
+    html! { @for (at, part) in text.split('`').enumerate() { @if at % 2 == 1 { code { (part) } } @else { (part) } } }
 }
 
 fn anchor(name: &str) -> String {
