@@ -11,10 +11,10 @@ export CARGO_TARGET_DIR
 help: ## Lists what can be done
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-demo: ## Serves a sample house with a real site: installs, builds and starts all it needs (Ctrl-C stops it)
-	@scripts/demo.sh
+demo: ## Serves a sample house with a real site: installs, builds and starts what it needs (Ctrl-C stops it); ARGS go to `innkeeper demo`
+	@scripts/demo.sh $(ARGS)
 
-test: ## Runs all tests; PARTS="rust api" runs some of: rust templates browser api
+test: ## Runs all tests; PARTS="rust api" runs some of: rust browser api
 	@scripts/test.sh $(PARTS)
 
 lint: ## Checks format, lints, documentation, types and scripts

@@ -1,14 +1,14 @@
 #!/bin/bash
 # Installs what the tests need, starts the real parts they talk to, and runs them: scripts/test.sh [PART...]
-#   rust        cargo nextest: all crates, against Docker, Traefik, pebble, PostgreSQL and a mail server
-#   templates   templates/*/tests against a running site
-#   browser     e2e/: journeys, accessibility, budgets in Chromium
-#   api         schemathesis against the OpenAPI document
+#   rust      cargo nextest: all crates, against Docker, Traefik, pebble, PostgreSQL and a mail server; and each template's own
+#             tests against a site of it
+#   browser   e2e/: journeys, accessibility, budgets in Chromium
+#   api       schemathesis against the OpenAPI document
 # All parts by default. A part that fails does not keep the others from running; nothing is skipped silently.
 . "$(dirname "$0")/common.sh"
 
 NEXTEST=0.9.151
-PARTS=(rust templates browser api)
+PARTS=(rust browser api)
 [ $# -gt 0 ] || set -- "${PARTS[@]}"
 for part in "$@"; do
   [[ " ${PARTS[*]} " == *" $part "* ]] || fail "unknown part \`$part\`: ${PARTS[*]}"
@@ -47,6 +47,12 @@ install_all() {
   cargo_tool cargo-nextest "$NEXTEST" --no-default-features --features default-no-update
 }
 
+front_end() {
+  build_frontend
+  # Tests of templates drive a browser, too, with the packages of the browser tests.
+  npm_ci e2e
+}
+
 build() {
   # One build for all parts: the program has the same features as in the tests, so that nothing is compiled twice.
   cargo build --workspace --all-targets --locked
@@ -56,22 +62,13 @@ images() { "$binary" images build; }
 
 part_rust() { timeout 25m cargo nextest run --workspace --locked --no-fail-fast; }
 
-part_templates() {
-  [ -x scripts/template_tests.sh ] || fail "scripts/template_tests.sh is missing: it makes a site and runs templates/*/tests against it"
-  timeout 10m scripts/template_tests.sh "$binary"
-}
-
-part_browser() {
-  [ -f e2e/package.json ] || fail "e2e/package.json is missing: the browser tests"
-  npm_ci e2e
-  timeout 15m npm --prefix e2e test
-}
+part_browser() { timeout 15m npm --prefix e2e test; }
 
 part_api() { timeout 5m scripts/schemathesis.sh "$binary"; }
 
 binary=$CARGO_TARGET_DIR/debug/innkeeper
 prepare install install_all
-prepare "front end" build_frontend
+prepare "front end" front_end
 prepare services scripts/services.sh up
 # shellcheck source=/dev/null
 . "$RUN/env"

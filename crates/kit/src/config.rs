@@ -104,6 +104,17 @@ fn is_secret(field: &str) -> bool {
     ["password", "secret", "token", "key"].iter().any(|ending| field.ends_with(ending))
 }
 
+/// A setting given as text by a flag: a number, `true`, a list or a table where it is written exactly so, else the
+/// text itself. `0123` and `1e3` stay text: nothing is lost.
+pub fn value_of(text: &str) -> Value {
+    let parsed: Value = text.parse().expect("any text parses as some value");
+    let exact = match &parsed {
+        Value::Num(_, number) => number.to_i128().is_some_and(|it| it.to_string() == text) || number.to_u128().is_some_and(|it| it.to_string() == text),
+        _ => true,
+    };
+    if exact { parsed } else { Value::from(text) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +136,14 @@ mod tests {
 
     fn none() -> Serialized<std::collections::BTreeMap<String, String>> {
         Serialized::defaults(std::collections::BTreeMap::new())
+    }
+
+    #[test]
+    fn texts_become_numbers_only_when_nothing_is_lost() {
+        assert!(matches!(value_of("18080"), Value::Num(..)));
+        for text in ["0123", "1e3", "1.50", "hunter2", ""] {
+            assert_eq!(value_of(text).into_string().as_deref(), Some(text));
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! A hosting side of a test's own, over the real Docker, Traefik and ACME server.
 
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use accounts::customers::{self, NewCustomer};
@@ -16,13 +17,17 @@ use kit::bus::Bus;
 use kit::db::migrations;
 use kit::jobs::{Registry, Runner};
 use kit::secrets::InstanceKey;
-use kit::{Clock, Db, Error};
+use kit::{Clock, Db, Error, sql};
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::Surroundings;
 
+/// Name of the test's edge, and label of everything that belongs to it.
+pub const EDGE: &str = "innkeeper-test-edge";
+
 /// What a test wants different.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct StackOptions {
     /// Directory of the ACME server instead of the running one.
     pub acme_directory: Option<String>,
@@ -30,6 +35,24 @@ pub struct StackOptions {
     pub api_port: Option<u16>,
     /// Sites a customer may have.
     pub sites_per_customer: Option<u32>,
+    /// The data folder, which must exist; a temporary one when absent.
+    pub data: Option<PathBuf>,
+    /// Leaves the jobs to a [`Server`](crate::Server).
+    pub idle: bool,
+    /// Lets an operation fail after its first or second try, so that a test need not wait for all five.
+    pub tries: Tries,
+}
+
+/// How often an operation is tried before it has failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tries {
+    /// As often as in earnest.
+    #[default]
+    All,
+    /// Once.
+    One,
+    /// Twice, with a second in between.
+    Two,
 }
 
 /// A hosting side with a customer in it. Call [`Stack::tear_down`] at the end; a test that fails leaves its containers for a look,
@@ -41,9 +64,12 @@ pub struct Stack {
     pub customer: CustomerId,
     /// The data folder.
     pub data: PathBuf,
-    surroundings: Surroundings,
+    pub(crate) surroundings: Surroundings,
+    pub(crate) options: StackOptions,
     stop: CancellationToken,
+    // Dropped in this order: the next stack may begin when this one's folder is gone.
     _folder: tempfile::TempDir,
+    _alone: File,
 }
 
 impl Stack {
@@ -55,15 +81,17 @@ impl Stack {
     /// Starts: database, edge folder, a job runner. Traefik comes up with the first site.
     pub async fn start_with(options: StackOptions) -> Stack {
         let surroundings = Surroundings::read();
+        let alone = one_at_a_time().await;
         remove_left_overs().await;
         let folder = tempfile::Builder::new().prefix("innkeeper-test-").tempdir().expect("a temporary folder");
-        let data = folder.path().to_owned();
-        let db = Db::open_sqlite(&data.join("innkeeper.db")).expect("SQLite opens");
-        db.migrate(&migrations()).await.expect("migrations run");
-        let hosting = open(&db, &surroundings, data.clone(), &options);
+        let data = options.data.clone().unwrap_or_else(|| folder.path().to_owned());
+        let hosting = open(&data, &surroundings, &options).await;
+        limit_tries(&hosting.db, options.tries).await;
         let customer = add_customer(&hosting, "Test Customer").await;
-        let stack = Stack { hosting, customer, data, surroundings, stop: CancellationToken::new(), _folder: folder };
-        stack.work();
+        let stack = Stack { hosting, customer, data, surroundings, options, stop: CancellationToken::new(), _folder: folder, _alone: alone };
+        if !stack.options.idle {
+            stack.work();
+        }
         stack
     }
 
@@ -101,6 +129,24 @@ impl Stack {
     /// The site as stored now.
     pub async fn reload(&self, site: &SiteId) -> kit::Result<Site> {
         sites::get(&self.hosting.db, &Actor::cli().scope(), site).await
+    }
+
+    /// The newest operation on a site, with its steps.
+    pub async fn newest(&self, site: &SiteId) -> (Operation, Vec<Step>) {
+        let newest = operations::newest(&self.hosting.db, &Actor::cli().scope(), site).await.expect("the site exists");
+        newest.expect("a site has an operation from its first moment on")
+    }
+
+    /// One step of the newest operation on a site.
+    pub async fn step(&self, site: &SiteId, name: &str) -> Step {
+        let (operation, steps) = self.newest(site).await;
+        steps.into_iter().find(|step| step.name == name).unwrap_or_else(|| panic!("{} has no step `{name}`", operation.kind))
+    }
+
+    /// Tries the failed operation again and waits for its end.
+    pub async fn retry(&self, site: &SiteId) -> kit::Result<()> {
+        operations::retry(&self.hosting, &Actor::cli(), site).await?;
+        self.finished(site).await
     }
 
     /// Waits for the end of the newest operation; its error when it failed. At most 10 minutes (images may have to be built).
@@ -152,6 +198,20 @@ impl Stack {
         format!("http://{}:{}{path}", site.domain, self.surroundings.http_port)
     }
 
+    /// Waits until a page of a site answers with a status, at most 20 s: for what heals by itself.
+    pub async fn until_answers(&self, site: &Site, path: &str, status: u16) {
+        let mut seen = String::new();
+        for _ in 0..200 {
+            match self.browser(site).get(self.url(site, path)).send().await {
+                Ok(answer) if answer.status().as_u16() == status => return,
+                Ok(answer) => seen = answer.status().to_string(),
+                Err(error) => seen = format!("{error:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{path} of {} does not answer {status} within 20 s: {seen}", site.domain);
+    }
+
     /// Status and body of a page of a site.
     pub async fn get(&self, site: &Site, path: &str) -> (u16, String) {
         let answer = self.browser(site).get(self.url(site, path)).send().await.expect("the edge answers");
@@ -176,12 +236,14 @@ fn report(operation: &Operation, steps: &[Step]) {
     eprintln!("{}: {}", operation.kind, steps.join(", "));
 }
 
-/// Opens a hosting side on `data` with the test's edge.
-fn open(db: &Db, surroundings: &Surroundings, data: PathBuf, options: &StackOptions) -> Hosting {
+/// Opens a hosting side on the folder `data` with the test's edge, as a server does.
+pub(crate) async fn open(data: &Path, surroundings: &Surroundings, options: &StackOptions) -> Hosting {
+    let db = Db::open_sqlite(&data.join("innkeeper.db")).expect("SQLite opens");
+    db.migrate(&migrations()).await.expect("migrations run");
     Hosting::open(Ingredients {
-        db: db.clone(),
+        db,
         clock: Clock::System,
-        key: InstanceKey::ephemeral(),
+        key: InstanceKey::load_or_create(&data.join("instance.key")).expect("the instance key"),
         bus: Bus::default(),
         config: HostingConfig {
             base_domain: "sites.test".to_owned(),
@@ -195,7 +257,7 @@ fn open(db: &Db, surroundings: &Surroundings, data: PathBuf, options: &StackOpti
             image_cache: image_cache(),
         },
         edge: EdgeConfig {
-            project: "innkeeper-test-edge".to_owned(),
+            project: EDGE.to_owned(),
             address: Ipv4Addr::LOCALHOST.into(),
             http_port: surroundings.http_port,
             https_port: surroundings.https_port,
@@ -208,9 +270,28 @@ fn open(db: &Db, surroundings: &Surroundings, data: PathBuf, options: &StackOpti
             image: "traefik:v3".to_owned(),
         },
         public_url: "http://127.0.0.1:8080".to_owned(),
-        data,
+        data: data.to_owned(),
     })
     .expect("the hosting side opens")
+}
+
+/// A trigger, because it also holds for what another process enqueues.
+async fn limit_tries(db: &Db, tries: Tries) {
+    let trigger = match tries {
+        Tries::All => return,
+        Tries::One => "create trigger few_tries after insert on job begin update job set max_attempts = 1 where id = new.id; end",
+        Tries::Two => "create trigger few_tries after insert on job begin update job set max_attempts = 2 where id = new.id; end",
+    };
+    db.execute(sql(trigger)).await.expect("the trigger is made");
+}
+
+/// Waits for the end of other stacks on this machine: all of them share the ports at which the ACME server looks.
+async fn one_at_a_time() -> File {
+    let lock = File::create(std::env::temp_dir().join("innkeeper-test-stack.lock")).expect("the lock file of the stacks");
+    let waiting = lock.try_clone().expect("the lock file");
+    let locked = tokio::task::spawn_blocking(move || waiting.lock()).await.expect("the lock is waited for");
+    locked.expect("the lock file of the stacks");
+    lock
 }
 
 /// Where base images are cached between runs, if the environment names a place.

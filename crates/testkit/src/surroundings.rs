@@ -1,9 +1,12 @@
 //! Where `scripts/services.sh` put the real parts.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// Addresses and files of the test services.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Surroundings {
     /// ACME directory as a container sees it.
     pub acme_directory: String,
@@ -36,4 +39,24 @@ impl Surroundings {
             https_port: port("INNKEEPER_TEST_ACME_HTTPS_PORT"),
         }
     }
+}
+
+/// Where the name server of the ACME server is told what names to give out.
+const NAME_SERVER: &str = "http://127.0.0.1:8055";
+
+/// Lets the ACME server find `host` at `address` instead of on this machine.
+pub async fn move_name(host: &str, address: Ipv4Addr) {
+    tell_name_server("/add-a", serde_json::json!({ "host": format!("{host}."), "addresses": [address] })).await;
+}
+
+/// Lets the ACME server find `host` on this machine again.
+pub async fn move_name_back(host: &str) {
+    tell_name_server("/clear-a", serde_json::json!({ "host": format!("{host}.") })).await;
+}
+
+async fn tell_name_server(path: &str, what: serde_json::Value) {
+    let client = kit::fetch::internal_client().expect("a client");
+    let answer = client.post(format!("{NAME_SERVER}{path}")).json(&what).send().await;
+    let answer = answer.unwrap_or_else(|error| panic!("the name server does not answer ({error}): run `scripts/services.sh up pebble`"));
+    assert!(answer.status().is_success(), "the name server refuses: {}", answer.status());
 }

@@ -91,11 +91,6 @@ impl View {
         self.is_fragment
     }
 
-    /// Whether somebody looks whom we know.
-    pub fn is_signed_in(&self) -> bool {
-        self.actor.is_some()
-    }
-
     /// A page in the frame; what it leaves empty of rail, account, rooms and theme is filled in.
     pub fn page(self, page: Page<'_>) -> Response {
         let Some(actor) = &self.actor else { return self.finish(ui::page::shell(Page { brand: BRAND, theme: self.theme, ..page })) };
@@ -239,7 +234,7 @@ fn rail(actor: &Actor, path: &str) -> Vec<RailGroup<'static>> {
     ];
     let groups = if matches!(actor.role(), Role::Customer { .. }) { customers } else { operators };
     let is_current = |href: &str| match href {
-        "/account" => path == href || path.starts_with("/account/sessions"),
+        "/account" => path == href || path.starts_with("/account/sessions") || path == "/account/activity",
         "/admin/sites" => path == href || path.starts_with("/sites"),
         href => path == href || path.strip_prefix(href).is_some_and(|rest| rest.starts_with('/')),
     };

@@ -173,6 +173,7 @@ pub fn title(step: &str) -> &'static str {
         "unpack" => "Unpack the archive",
         "database" => "Restore the database",
         "uploads" => "Restore uploaded files",
+        "apply" => "Apply the settings",
         _ => "Work",
     }
 }
@@ -224,6 +225,7 @@ pub async fn request(hosting: &Hosting, actor: &Actor, id: &SiteId, kind: Operat
             let site = sites::get_in(&tx, &actor.scope(), id).await?;
             allow(kind, &site)?;
             if kind == OperationKind::Restore {
+                sites::refuse_beyond_quota(&tx, hosting, &site.customer_id).await?;
                 sites::take_network_slot(&tx, hosting, &site.id).await?;
             }
             begin(&tx, hosting, id, kind, actor).await?;

@@ -86,13 +86,7 @@ pub async fn create(hosting: &Hosting, actor: &Actor, customer: &CustomerId, new
     hosting
         .db
         .write(async |tx| {
-            let limit = i64::from(hosting.config.sites_per_customer);
-            let (sites,): (i64,) = tx
-                .one(sql("select cast(count(*) as bigint) from site where customer_id = $1 and state <> 'archived'").bind(customer))
-                .await?;
-            if sites >= limit {
-                return Err(Error::conflict(format!("this account may have {limit} sites; delete one or ask for more")));
-            }
+            refuse_beyond_quota(&tx, hosting, customer).await?;
             let id = SiteId::random();
             let label = match &new.subdomain {
                 Some(subdomain) => subdomain.as_str().to_owned(),
@@ -132,6 +126,17 @@ pub async fn create(hosting: &Hosting, actor: &Actor, customer: &CustomerId, new
         })
         .await
         .inspect(|site| hosting.signal(site))
+}
+
+/// Refuses one site more than the customer may have; archived ones do not count.
+pub(crate) async fn refuse_beyond_quota(tx: &kit::Tx, hosting: &Hosting, customer: &CustomerId) -> Result<()> {
+    let limit = i64::from(hosting.config.sites_per_customer);
+    let (sites,): (i64,) =
+        tx.one(sql("select cast(count(*) as bigint) from site where customer_id = $1 and state <> 'archived'").bind(customer)).await?;
+    if sites >= limit {
+        return Err(Error::conflict(format!("this account may have {limit} sites; delete one or ask for more")));
+    }
+    Ok(())
 }
 
 /// Who signs in on the site first: the customer who asks, or the account's first owner when staff asks for them.

@@ -22,7 +22,7 @@ use crate::samples;
 pub struct House {
     pub hosting: Hosting,
     pub test: TestDb,
-    folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 /// One house on each database.
@@ -66,7 +66,7 @@ impl House {
             data: folder.path().to_owned(),
         })
         .unwrap();
-        House { hosting, test, folder }
+        House { hosting, test, _folder: folder }
     }
 
     /// A customer and their owner, signed in.
@@ -124,11 +124,6 @@ impl House {
     /// `sqlite` or `postgres`, for messages.
     pub fn on(&self) -> &'static str {
         self.test.name
-    }
-
-    /// The data folder.
-    pub fn data(&self) -> &std::path::Path {
-        self.folder.path()
     }
 }
 

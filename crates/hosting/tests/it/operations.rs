@@ -142,7 +142,6 @@ async fn steps_of_every_operation_have_words_for_people() {
         for step in kind.steps() {
             assert!(!seen.contains(step), "{kind} has two steps `{step}`");
             seen.push(step);
-            // `apply` is what changed settings need: it starts the containers anew.
             assert!(operations::title(step) != "Work", "{kind} {step} has no title");
         }
     }

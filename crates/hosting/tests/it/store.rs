@@ -304,12 +304,15 @@ async fn every_change_is_told_with_it_and_a_refused_one_is_not() {
         let _ = operations::request(hosting, &actor, &site.id, OperationKind::Stop).await.unwrap_err();
         assert_eq!(actions().await, ["site.create", "site.stop"]);
         house.fail(&site.id, SiteState::Active).await;
+        hosting.clock.advance(Duration::from_millis(1));
         operations::retry(hosting, &actor, &site.id).await.unwrap();
         let _ = operations::retry(hosting, &actor, &site.id).await.unwrap_err();
         house.settle(&site.id, SiteState::Stopped).await;
+        hosting.clock.advance(Duration::from_millis(1));
         let change = UpdateSite { name: Some(SiteName::parse("New \u{1F331} name").unwrap()), custom_domain: None };
         sites::update(hosting, &actor, &site.id, &change).await.unwrap();
         house.settle(&site.id, SiteState::Stopped).await;
+        hosting.clock.advance(Duration::from_millis(1));
         operations::request(hosting, &actor, &site.id, OperationKind::Delete).await.unwrap();
         assert_eq!(actions().await, ["site.create", "site.stop", "site.retry", "site.update", "site.delete"], "{}", house.on());
         let rows = audit::list(&hosting.db, &Actor::cli(), &AuditQuery { action: Some("site.create".to_owned()), ..AuditQuery::default() }).await.unwrap();

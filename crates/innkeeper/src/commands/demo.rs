@@ -41,6 +41,9 @@ pub struct Demo {
     /// Ports of the sites' edge for HTTP and HTTPS.
     #[arg(long, value_name = "PORT", num_args = 2, default_values_t = [18080, 18443])]
     edge_ports: Vec<u16>,
+    /// What the containers of the sites' edge are called; with another name two sample houses live side by side.
+    #[arg(long, value_name = "NAME", default_value = "innkeeper-demo-edge")]
+    edge_project: String,
 }
 
 impl Demo {
@@ -52,7 +55,7 @@ impl Demo {
             ("server.public_url", format!("http://localhost:{}", self.listen.port())),
             ("hosting.base_domain", "innkeeper.localhost".to_owned()),
             ("edge.address", "127.0.0.1".to_owned()),
-            ("edge.project", "innkeeper-demo-edge".to_owned()),
+            ("edge.project", self.edge_project.clone()),
             ("edge.http_port", self.edge_ports[0].to_string()),
             ("edge.https_port", self.edge_ports[1].to_string()),
             ("log.level", "warn".to_owned()),

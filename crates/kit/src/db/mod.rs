@@ -121,7 +121,7 @@ impl Db {
         matches!(*self.engine, Engine::Postgres(_))
     }
 
-    /// Brings the schema up to the newest migration; see [`migrate`](self::migrate) for what is refused.
+    /// Brings the schema up to the newest migration. A newer database and a migration changed since are refused.
     pub async fn migrate(&self, migrations: &[Migration]) -> Result<Vec<String>> {
         migrate::run(self, migrations).await
     }

@@ -166,5 +166,6 @@ pub(super) fn lost_a_race(error: &Error) -> bool {
 }
 
 fn says(error: &tokio_postgres::Error, text: &str) -> bool {
-    error.to_string().contains(text)
+    let first: &(dyn StdError + 'static) = error;
+    std::iter::successors(Some(first), |error| (*error).source()).any(|error| error.to_string().contains(text))
 }

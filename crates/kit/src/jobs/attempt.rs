@@ -10,14 +10,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::registry::{Kind, Registry, Work};
-use super::{Attempt, JobId, LEASE, for_the_record};
+use super::{Attempt, JobId, for_the_record};
 use crate::{Clock, Db, Error, Result, from_row, sql};
 
 /// Longest pause between two tries.
 const MAX_BACKOFF: Duration = Duration::from_secs(600);
 /// How often the job's `gave_up` is called again when it fails, or the process dies in it.
 const GAVE_UP_TRIES: i64 = 3;
-/// Pauses before recording an ending again that could not be recorded; together well below [`LEASE`].
+/// Pauses before recording an ending again that could not be recorded; together well below [`LEASE`](super::LEASE).
 const RECORD_PAUSES: [Duration; 4] =
     [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
@@ -29,6 +29,7 @@ pub(super) struct Worker<C> {
     pub(super) context: C,
     pub(super) registry: Arc<Registry<C>>,
     pub(super) instance: Arc<str>,
+    pub(super) lease: Duration,
 }
 
 /// A job as its claim found it. Instance and `attempts` together name the claim: whoever's is no longer in the row has
@@ -130,10 +131,10 @@ impl<C: Clone + Send + Sync + 'static> Worker<C> {
 
     /// Extends the lease until it is somebody else's, or may be; then returns.
     async fn lose_lease(&self, claimed: &Claimed) {
-        let mut until = self.clock.now().plus(LEASE);
+        let mut until = self.clock.now().plus(self.lease);
         loop {
-            tokio::time::sleep(LEASE / 3).await;
-            let longer = self.clock.now().plus(LEASE);
+            tokio::time::sleep(self.lease / 3).await;
+            let longer = self.clock.now().plus(self.lease);
             let extended = self
                 .db
                 .write_read_committed(async |tx| {

@@ -32,8 +32,15 @@ pub struct Runner<C> {
 impl<C: Clone + Send + Sync + 'static> Runner<C> {
     /// A runner named `instance` that works up to `parallel` jobs at once.
     pub fn new(db: Db, clock: Clock, context: C, registry: Registry<C>, instance: impl Into<String>, parallel: usize) -> Self {
-        let worker = Worker { db, clock, context, registry: Arc::new(registry), instance: instance.into().into() };
+        let worker = Worker { db, clock, context, registry: Arc::new(registry), instance: instance.into().into(), lease: LEASE };
         Runner { worker, places: Arc::new(Semaphore::new(parallel)) }
+    }
+
+    /// Claims for this long instead of [`LEASE`]; a heartbeat comes every third of it.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.worker.lease = lease;
+        self
     }
 
     /// Works until `stop` is cancelled; running jobs are then interrupted and go back into the queue with the try they
@@ -156,7 +163,7 @@ impl<C: Clone + Send + Sync + 'static> Runner<C> {
 
     /// Takes a job whose worker's lease ran out, or else the one that has been due for longest.
     async fn claim(&self) -> Result<Option<Claimed>> {
-        let Worker { db, clock, instance, .. } = &self.worker;
+        let Worker { db, clock, instance, lease, .. } = &self.worker;
         let now = clock.now();
         db.write_read_committed(async |tx| {
             let lost = sql(
@@ -191,7 +198,7 @@ impl<C: Clone + Send + Sync + 'static> Runner<C> {
                          returning id, kind, payload, attempts, max_attempts, error")
                     .bind(id)
                     .bind(&**instance)
-                    .bind(now.plus(LEASE))
+                    .bind(now.plus(*lease))
                     .bind(now)
                     .bind(error),
                 )

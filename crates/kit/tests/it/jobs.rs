@@ -1,10 +1,10 @@
-//! The life of one job: worked, tried again, given up, interrupted, taken over, forgotten.
+//! The life of one job: worked, tried again, given up, forgotten.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kit::jobs::{self, Attempt, Enqueue, Job, JobId, JobRow, JobState, Registry, Runner};
-use kit::testing::{TestDb, databases, sqlite};
+use kit::testing::{TestDb, databases};
 use kit::{Clock, Db, Error, Result, Timestamp, sql};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -16,7 +16,7 @@ use crate::eventually;
 #[derive(Clone, Default)]
 pub struct Notes {
     lines: Arc<Mutex<Vec<String>>>,
-    started: Arc<Notify>,
+    pub started: Arc<Notify>,
     pub gate: Arc<Notify>,
 }
 
@@ -89,7 +89,7 @@ impl Job<Notes> for Act {
 
 /// `Act::Gate` with all the time of the world.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Patient;
+pub struct Patient;
 
 impl Job<Notes> for Patient {
     const KIND: &'static str = "test.patient";
@@ -110,11 +110,11 @@ pub async fn benches() -> impl Iterator<Item = Bench> {
 }
 
 impl Bench {
-    fn of(test: TestDb) -> Bench {
+    pub fn of(test: TestDb) -> Bench {
         Bench { test, clock: Clock::manual(Timestamp(1_700_000_000_000)), notes: Notes::default() }
     }
 
-    fn runner(&self, instance: &str) -> Runner<Notes> {
+    pub fn runner(&self, instance: &str) -> Runner<Notes> {
         self.runner_on(self.test.db.clone(), instance)
     }
 
@@ -123,33 +123,33 @@ impl Bench {
         Runner::new(db, self.clock.clone(), self.notes.clone(), registry, instance, 2)
     }
 
-    async fn enqueue(&self, job: &impl Job<Notes>) -> JobId {
+    pub async fn enqueue(&self, job: &impl Job<Notes>) -> JobId {
         self.enqueue_how(job, Enqueue::default()).await.expect("it is added")
     }
 
-    async fn enqueue_how(&self, job: &impl Job<Notes>, how: Enqueue) -> Option<JobId> {
+    pub async fn enqueue_how(&self, job: &impl Job<Notes>, how: Enqueue) -> Option<JobId> {
         self.test.db.write(async |tx| jobs::enqueue(&tx, &self.clock, job, how.clone()).await).await.unwrap()
     }
 
-    async fn work(&self) {
+    pub async fn work(&self) {
         self.runner("one").run_until_idle().await.unwrap();
     }
 
-    async fn job(&self, id: &JobId) -> JobRow {
+    pub async fn job(&self, id: &JobId) -> JobRow {
         jobs::list(&self.test.db, None, None).await.unwrap().into_iter().find(|job| job.id == *id).expect("it is listed")
     }
 
-    async fn state(&self, id: &JobId) -> (JobState, i64) {
+    pub async fn state(&self, id: &JobId) -> (JobState, i64) {
         let job = self.job(id).await;
         (job.state, job.attempts)
     }
 
     /// How often the end of the job that waits at the gate was reached.
-    fn gone_through(&self) -> usize {
+    pub fn gone_through(&self) -> usize {
         self.notes.lines().iter().filter(|line| *line == "through the gate").count()
     }
 
-    async fn leases(&self) -> i64 {
+    pub async fn leases(&self) -> i64 {
         self.test.count("select cast(count(*) as bigint) from job where lease_owner is not null or leased_until is not null").await
     }
 }
@@ -324,121 +324,6 @@ async fn one_unique_key_stands_in_the_queue_once() {
         bench.work().await;
         assert_eq!(bench.state(&second).await, (JobState::Done, 1), "{}", bench.test.name);
     }
-}
-
-#[tokio::test]
-async fn an_interrupted_job_goes_back_with_the_try_it_had_begun() {
-    for bench in benches().await {
-        let id = bench.enqueue(&Patient).await;
-        let stop = CancellationToken::new();
-        let running = tokio::spawn(bench.runner("one").run(stop.clone()));
-        bench.notes.started.notified().await;
-        assert_eq!(bench.state(&id).await, (JobState::Running, 1));
-        stop.cancel();
-        running.await.unwrap();
-        assert_eq!(bench.state(&id).await, (JobState::Queued, 0), "{}", bench.test.name);
-        assert_eq!((bench.leases().await, bench.gone_through()), (0, 0));
-
-        // The same when the whole runner is dropped.
-        let running = tokio::spawn(bench.runner("one").run(CancellationToken::new()));
-        bench.notes.started.notified().await;
-        running.abort();
-        eventually("the job goes back", || async { (bench.state(&id).await == (JobState::Queued, 0)).then_some(()) }).await;
-
-        bench.notes.gate.notify_one();
-        bench.work().await;
-        assert_eq!(bench.state(&id).await, (JobState::Done, 1));
-    }
-}
-
-#[tokio::test]
-async fn a_lost_lease_is_taken_over_and_the_loser_writes_nothing() {
-    for bench in benches().await {
-        let id = bench.enqueue(&Patient).await;
-        let first = bench.runner("first");
-        let first = tokio::spawn(async move { first.run_until_idle().await });
-        bench.notes.started.notified().await;
-        bench.clock.advance(jobs::LEASE);
-        bench.runner("second").run_until_idle().await.unwrap();
-        assert_eq!(bench.state(&id).await, (JobState::Running, 1), "taken over before the lease ran out");
-
-        bench.clock.advance(Duration::from_millis(1));
-        // A namesake, as after a restart on the same host: the claim tells them apart, not the name alone.
-        bench.runner("first").run_until_idle().await.unwrap();
-        let taken_over = bench.job(&id).await;
-        assert_eq!((taken_over.state, taken_over.attempts), (JobState::Done, 2), "{}", bench.test.name);
-
-        bench.clock.advance(Duration::from_secs(1));
-        bench.notes.gate.notify_one();
-        first.await.unwrap().unwrap();
-        assert_eq!(bench.gone_through(), 2, "the loser came to its end, too");
-        assert_eq!(bench.job(&id).await.finished_at, taken_over.finished_at, "the loser wrote over the winner's record");
-    }
-}
-
-/// Leaves a job as a process does that dies while working on it.
-async fn die_during(bench: &Bench, id: &JobId, attempt: i64) {
-    let touched = bench
-        .test
-        .db
-        .execute(
-            sql("update job set state = 'running', lease_owner = 'gone', leased_until = $2, attempts = $3 where id = $1")
-                .bind(id)
-                .bind(bench.clock.now().plus(jobs::LEASE))
-                .bind(attempt),
-        )
-        .await
-        .unwrap();
-    assert_eq!(touched, 1);
-}
-
-#[tokio::test]
-async fn a_job_whose_process_died_is_resumed_and_the_try_counts() {
-    for bench in benches().await {
-        let id = bench.enqueue(&Act::Succeed).await;
-        die_during(&bench, &id, 1).await;
-        bench.clock.advance(jobs::LEASE + Duration::from_millis(1));
-        bench.work().await;
-        assert_eq!(bench.notes.lines(), ["Succeed 2"], "{}", bench.test.name);
-        assert_eq!(bench.state(&id).await, (JobState::Done, 2));
-    }
-}
-
-#[tokio::test]
-async fn a_job_that_kills_its_process_every_time_is_given_up_without_running_again() {
-    for bench in benches().await {
-        let id = bench.enqueue(&Act::Succeed).await;
-        die_during(&bench, &id, 3).await;
-        bench.clock.advance(jobs::LEASE + Duration::from_millis(1));
-        bench.work().await;
-        assert_eq!(bench.notes.lines(), ["gave up: innkeeper ended in the middle of this try"], "{}", bench.test.name);
-        assert_eq!(bench.state(&id).await, (JobState::Dead, 3));
-
-        // And one that kills it while it is told, too.
-        let id = bench.enqueue(&Act::Succeed).await;
-        die_during(&bench, &id, 6).await;
-        bench.clock.advance(jobs::LEASE + Duration::from_millis(1));
-        bench.work().await;
-        assert_eq!((bench.state(&id).await, bench.notes.lines().len()), ((JobState::Dead, 3), 1));
-    }
-}
-
-#[tokio::test]
-async fn a_start_on_sqlite_resumes_at_once_what_the_last_process_left_running() {
-    let bench = Bench::of(sqlite().await);
-    let (resumed, exhausted) = (bench.enqueue(&Act::Succeed).await, bench.enqueue(&Act::Panic).await);
-    die_during(&bench, &resumed, 1).await;
-    die_during(&bench, &exhausted, 3).await;
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(bench.runner("one").run(stop.clone()));
-    eventually("both end", || async {
-        (bench.state(&resumed).await.0 == JobState::Done && bench.state(&exhausted).await.0 == JobState::Dead).then_some(())
-    })
-    .await;
-    stop.cancel();
-    running.await.unwrap();
-    assert_eq!(bench.state(&resumed).await, (JobState::Done, 2));
-    assert!(bench.notes.lines().contains(&"gave up: innkeeper ended in the middle of this try".to_owned()));
 }
 
 #[tokio::test]

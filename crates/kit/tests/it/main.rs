@@ -8,6 +8,7 @@ mod crash;
 mod db;
 mod exec;
 mod jobs;
+mod leases;
 mod mail;
 mod migrate;
 mod plans;

@@ -59,17 +59,18 @@ async fn members(State(app): State<App>, Caller(actor): Caller, view: View) -> A
 }
 
 /// The pages of the account, as tabs.
-fn tabs(actor: &Actor, current: &str) -> Markup {
+pub(crate) fn tabs(actor: &Actor, current: &str) -> Markup {
     let pages = [
         ("Profile", "/account", Permission::OwnAccount),
         ("Members", "/account/members", Permission::ReadMembers),
         ("API tokens", "/account/tokens", Permission::OwnTokens),
         ("Sessions", "/account/sessions", Permission::OwnAccount),
+        ("Activity", "/account/activity", Permission::ReadAudit),
     ];
     let is_staff = actor.role().customer().is_none();
     let shown: Vec<Tab<'_>> = pages
         .iter()
-        .filter(|(_, href, permission)| actor.can(*permission) && !(is_staff && *href == "/account/members"))
+        .filter(|(_, href, permission)| actor.can(*permission) && !(is_staff && ["/account/members", "/account/activity"].contains(href)))
         .map(|(label, href, _)| Tab::new(*label, *href, *href == current))
         .collect();
     tabs::tabs("Account", &shown)

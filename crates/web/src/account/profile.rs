@@ -122,7 +122,7 @@ pub async fn change_password(State(app): State<App>, Caller(actor): Caller, view
 pub async fn change_theme(State(app): State<App>, Caller(actor): Caller, Form(new): Form<NewTheme>) -> Answer {
     let theme = Theme::from_text(&new.theme).ok_or_else(|| Error::invalid("theme", "choose system, light or dark"))?;
     members::set_theme(&app.db, &actor, theme).await?;
-    let mut response = frame::done(&app, "/account", "Colours changed");
+    let mut response = frame::done(&app, "/account", "Theme changed");
     // The switch in the account menu writes the same cookie for this browser alone; this choice is the newer one.
     let cookie = HeaderValue::from_static("theme=; Path=/; Max-Age=0; SameSite=Lax");
     response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -166,7 +166,7 @@ fn email_card(member: &Member, sent: &Sent<'_>) -> maud::Markup {
             (complaint.summary(&["email", "current_password"]))
             (field::email(Field { name: "email", label: "E-mail", value, error: complaint.of("email"), required: true, unmarked: true, ..Field::default() }))
             (field::password(field::Password::Current, Field {
-                name: "current_password", id: "field-current-password-for-email", label: "Your password", error: complaint.of("current_password"), required: true, unmarked: true, ..Field::default()
+                name: "current_password", id: "field-current-password-for-email", label: "Your password", hint: "So that nobody else changes where your mail goes.", error: complaint.of("current_password"), required: true, unmarked: true, ..Field::default()
             }))
             (form::actions(button::secondary("Change e-mail")))
         }
@@ -180,7 +180,7 @@ fn password_card(sent: &Sent<'_>) -> maud::Markup {
         form.form method="post" action="/account/password" {
             (complaint.summary(&["current_password", "password"]))
             (field::password(field::Password::Current, Field {
-                name: "current_password", label: "Your password now", error: complaint.of("current_password"), required: true, unmarked: true, ..Field::default()
+                name: "current_password", label: "Current password", error: complaint.of("current_password"), required: true, unmarked: true, ..Field::default()
             }))
             (field::password(field::Password::New, Field {
                 name: "password", label: "New password", hint: "You will be signed out everywhere else.", error: complaint.of("password"), required: true, unmarked: true, ..Field::default()
@@ -192,11 +192,11 @@ fn password_card(sent: &Sent<'_>) -> maud::Markup {
 
 fn theme_card(member: &Member) -> maud::Markup {
     let choice = |value: &'static str, label: &'static str| Choice { value, label, ..Choice::default() };
-    let choices = [choice("system", "As the system"), choice("light", "Light"), choice("dark", "Dark")];
-    card::simple("Colours", html! {
+    let choices = [choice("system", "Like this device"), choice("light", "Light"), choice("dark", "Dark")];
+    card::simple("Appearance", html! {
         form.form method="post" action="/account/theme" {
-            (field::select(Field { name: "theme", label: "Pages are", value: member.theme.as_str(), required: true, unmarked: true, ..Field::default() }, &choices))
-            (form::actions(button::secondary("Change colours")))
+            (field::select(Field { name: "theme", label: "Theme", value: member.theme.as_str(), required: true, unmarked: true, ..Field::default() }, &choices))
+            (form::actions(button::secondary("Change theme")))
         }
     })
 }

@@ -33,7 +33,7 @@ pub async fn list(State(app): State<App>, Caller(actor): Caller, view: View) -> 
                 ..PostButton::default()
             };
             Row::new([
-                html! { span.row { (browser(&session.user_agent)) @if session.current { (badge::tag(Tone::Ok, "This one")) } } },
+                html! { span.row { (browser(&session.user_agent)) @if session.current { (badge::tag(Tone::Ok, "This browser")) } } },
                 html! { span.mono { (session.ip) } },
                 format::time_ago(session.last_seen_at.0, now.0),
                 html! { @if !session.current { div.button-row { (form::post_button(sign_out)) } } },
@@ -51,7 +51,7 @@ pub async fn list(State(app): State<App>, Caller(actor): Caller, view: View) -> 
         help: "Every browser in which you are signed in. Sign out those that you do not know, and change your password.",
         tabs,
         body: card::card(Card {
-            title: "Sessions",
+            title: "Where you are signed in",
             flush: true,
             actions: form::post_button(everywhere),
             body: table::table(Table {

@@ -159,7 +159,7 @@ fn show_form(view: View, actor: &Actor, typed: &Typed, complaint: &Complaint) ->
                 }))
                 (field::select(Field { name: "life", label: "Valid for", value: &typed.life, error: complaint.of("life"), required: true, ..Field::default() }, &choices))
             } }))
-            (card::simple("Scopes", html! {
+            (card::simple("What it may do", html! {
                 fieldset #field-scopes tabindex="-1" {
                     legend.visually-hidden { "What it may do" }
                     @if let Some(error) = complaint.of("scopes") { p.field-error { (error) } }
@@ -181,7 +181,7 @@ fn show_form(view: View, actor: &Actor, typed: &Typed, complaint: &Complaint) ->
 fn scope_box(scope: TokenScope, typed: &Typed) -> Markup {
     let checked = typed.scopes.iter().any(|ticked| ticked == scope.as_str());
     let id = format!("field-scope-{}", scope.as_str().replace(':', "-"));
-    field::checkbox(checked, Field { name: "scope", value: scope.as_str(), label: scope.as_str(), hint: scope_words(scope), id: &id, ..Field::default() })
+    field::checkbox(checked, Field { name: "scope", value: scope.as_str(), label: scope_words(scope), hint: scope.as_str(), id: &id, ..Field::default() })
 }
 
 /// What a scope allows, in words.

@@ -161,9 +161,7 @@ impl Flags {
             layers = layers.merge(Env::raw().only(&["DATABASE_URL"]).map(|_| "database.url".into()));
         }
         for (name, value) in pairs {
-            // Read as a variable's text is: `18080` is a number, `["a"]` a list, all else a text.
-            let value: figment::value::Value = value.parse().expect("any text parses as some value");
-            layers = layers.merge(Serialized::global(name, value));
+            layers = layers.merge(Serialized::global(name, kit::config::value_of(value)));
         }
         Flags(layers)
     }

@@ -38,7 +38,7 @@ fn write(routes: &Routes) -> Value {
         .title("Innkeeper")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
-            "Times are RFC 3339 in UTC. Lists answer `items` and `next`; ask for the next page with the parameter that `next` is named for. \
+            "Times are RFC 3339 in UTC. Lists answer `items` and `next`; send `next` back as `after` (or `before`) for the following page. \
              Failures are problem details (RFC 9457). Send `Idempotency-Key` with a create that you may have to repeat.",
         ))
         .build();

@@ -9,7 +9,7 @@ use serde_json::Value;
 use ui::badge::{self, Tone};
 use ui::card::{self, Card};
 use ui::copy;
-use ui::page::{Bare, Page};
+use ui::page::Bare;
 use ui::table::{self, Column, Row, Table};
 
 use super::document;
@@ -19,7 +19,7 @@ use crate::respond::problem_kinds;
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
 
-/// Shows everything on one page, to be searched with the browser; in the frame to whoever is signed in.
+/// Shows everything on one page, to be searched with the browser.
 pub async fn show(State(app): State<App>, view: View) -> Response {
     let document = document();
     let origin = app.config.server.public_url.origin();
@@ -42,10 +42,6 @@ pub async fn show(State(app): State<App>, view: View) -> Response {
         section.stack { h2 #problems { "Problems" } (problems()) }
         section.stack { h2 #schemas { "Schemas" } (schemas(document)) }
     };
-    if view.is_signed_in() {
-        let help = "Everything that these pages do, for your own programs.";
-        return view.page(Page { title: "API", help, narrow: true, body: card::stack(body), ..Page::default() });
-    }
     let footer = html! { a href="/" { "Back to Innkeeper" } };
     view.bare(Bare { title: "API", wide: true, body: html! { div.form { (body) } }, footer, ..Bare::default() })
 }

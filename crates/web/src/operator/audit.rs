@@ -11,6 +11,7 @@ use ui::page::Page;
 use ui::table::{self, Column, Pager, Row, Search, Table, Toolbar};
 use ui::{format, icon};
 
+use crate::account;
 use crate::app::App;
 use crate::extract::Query;
 use crate::frame::View;
@@ -28,15 +29,22 @@ pub struct Asked {
 
 /// The whole log, for admins.
 pub async fn house(State(app): State<App>, Caller(actor): Caller, view: View, Query(asked): Query<Asked>) -> Answer {
-    show(&app, &actor, view, "/admin/audit", &asked).await
+    let page = Page { title: "Audit log", help: "Who did what, when and from where. Entries cannot be changed.", ..Page::default() };
+    show(&app, &actor, view, "/admin/audit", &asked, page).await
 }
 
 /// What concerns one's own customer, for its owners.
 pub async fn own(State(app): State<App>, Caller(actor): Caller, view: View, Query(asked): Query<Asked>) -> Answer {
-    show(&app, &actor, view, "/account/activity", &asked).await
+    let page = Page {
+        title: "Activity",
+        help: "Who did what, when and from where, in your account and on your sites. Entries cannot be changed.",
+        tabs: account::tabs(&actor, "/account/activity"),
+        ..Page::default()
+    };
+    show(&app, &actor, view, "/account/activity", &asked, page).await
 }
 
-async fn show(app: &App, actor: &Actor, view: View, place: &str, asked: &Asked) -> Answer {
+async fn show(app: &App, actor: &Actor, view: View, place: &str, asked: &Asked, page_of: Page<'_>) -> Answer {
     let query = AuditQuery {
         customer: CustomerId::parse(&asked.customer).ok(),
         action: Some(asked.action.trim().to_owned()).filter(|action| !action.is_empty()),
@@ -67,18 +75,13 @@ async fn show(app: &App, actor: &Actor, view: View, place: &str, asked: &Asked) 
         return Ok(view.fragment(table));
     }
     let here = address(&asked.before);
-    Ok(view.page(Page {
-        title: "Audit log",
-        help: "Who did what, when and from where. Entries cannot be changed.",
-        body: live::region(Region { topic: "audit", url: &here, body: table, ..Region::default() }),
-        ..Page::default()
-    }))
+    let body = live::region(Region { topic: "audit", url: &here, body: table, ..Region::default() });
+    Ok(view.page(Page { body, ..page_of }))
 }
 
 fn row(entry: &AuditRow, now: Timestamp) -> Row<'static> {
     let how = match entry.how.as_str() {
         "token" => "by API token",
-        "cli" => "on the command line",
         "job" => "by itself",
         "link" => "by link",
         _ => "",

@@ -12,12 +12,13 @@ use ui::field::{self, Field};
 use ui::form::{self, PostButton};
 use ui::live::{self, Region};
 use ui::page::{Crumb, Page};
-use ui::{copy, format};
+use ui::{copy, format, icon};
 
 use super::customers::state;
+use super::sites;
 use crate::app::App;
 use crate::changed;
-use crate::extract::{Form, Path};
+use crate::extract::{Form, Path, Query};
 use crate::frame::{self, View};
 use crate::live::SESSIONS;
 use crate::people::{self, Whose};
@@ -32,9 +33,19 @@ pub struct Typed {
     currency: String,
 }
 
-/// Shows the customer.
-pub async fn show(State(app): State<App>, Caller(actor): Caller, view: View, Path(id): Path<CustomerId>) -> Answer {
+/// Which part is asked for again.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    part: String,
+}
+
+/// Shows the customer, or the part of the page that has changed.
+pub async fn show(State(app): State<App>, Caller(actor): Caller, view: View, Path(id): Path<CustomerId>, Query(asked): Query<Asked>) -> Answer {
     let customer = customers::get(&app.db, &actor.scope(), &id).await?;
+    if view.is_fragment() && asked.part == "sites" {
+        return Ok(view.fragment(sites::of_customer(&app, &actor, &id).await?));
+    }
     let typed = Typed { name: customer.name.as_str().to_owned(), currency: customer.currency.as_str().to_owned() };
     page(&app, &actor, view, &customer, &typed, &Complaint::none()).await
 }
@@ -94,17 +105,26 @@ async fn page(app: &App, actor: &Actor, view: View, customer: &Customer, typed: 
         true => people::section(app, actor, Whose::Customer(&customer.id)).await?,
         false => Markup::default(),
     };
+    let may_see_sites = actor.can(Permission::ReadSites);
+    let of_sites = match may_see_sites && !view.is_fragment() {
+        true => sites::of_customer(app, actor, &customer.id).await?,
+        false => Markup::default(),
+    };
     if view.is_fragment() {
         return Ok(view.fragment(people));
     }
     let here = address(&customer.id);
+    let sites_here = format!("{here}?part=sites");
     let room = format!("customer:{}", customer.id);
     Ok(view.page(Page {
         title: customer.name.as_str(),
         badge: state(customer),
         actions: html! {
-            @if actor.can(Permission::ReadSites) { (button::link_secondary(&format!("/admin/sites?customer={}", customer.id), "Sites")) }
-            @if actor.can(Permission::WriteSites) { (button::link_primary(&format!("/sites/new?customer={}", customer.id), "New site")) }
+            @if actor.can(Permission::WriteSites) {
+                (button::link(&format!("/sites/new?customer={}", customer.id), button::Button {
+                    label: "New site", kind: button::Kind::Primary, icon: Some(icon::plus()), ..button::Button::default()
+                }))
+            }
         },
         crumbs: &[Crumb::new("Customers", "/admin/customers")],
         live_rooms: &[room.as_str()],
@@ -112,6 +132,7 @@ async fn page(app: &App, actor: &Actor, view: View, customer: &Customer, typed: 
             (card::split(
                 html! {
                     (card::stack(html! {
+                        @if may_see_sites { (live::region(Region { topic: "sites", url: &sites_here, body: of_sites, ..Region::default() })) }
                         @if may_see_people { (live::region(Region { topic: "members", url: &here, body: people, ..Region::default() })) }
                         @if may_manage { (settings_card(customer, typed, complaint)) (danger_zone(customer)) }
                     }))
@@ -127,12 +148,12 @@ fn facts(customer: &Customer) -> Markup {
     card::card(Card {
         title: "Facts",
         body: html! {
-            (copy::copy_field("Customer id", customer.id.as_str()))
             (card::kv(&[
                 ("Since", html! { (format::date(customer.created_at.0)) }),
                 ("Members", html! { (format::count(customer.members)) }),
                 ("Currency", html! { (customer.currency.as_str()) }),
                 ("Suspended", match customer.suspended_at { Some(at) => format::time_exact(at.0), None => html! { "No" } }),
+                ("Customer id", copy::copy_field("Customer id", customer.id.as_str())),
             ]))
         },
         ..Card::default()

@@ -11,8 +11,8 @@ use hosting::sites::{self, SiteFilter, SiteSort};
 use hosting::{Site, SiteId, SiteState};
 use maud::{Markup, html};
 use serde::Deserialize;
-use ui::button;
-use ui::card::{self, Empty};
+use ui::button::{self, Button, Kind};
+use ui::card::{self, Card, Empty};
 use ui::field;
 use ui::live::{self, Region};
 use ui::page::Page;
@@ -114,7 +114,7 @@ pub async fn list(State(app): State<App>, Caller(actor): Caller, view: View, Que
     Ok(view.page(Page {
         title: "Sites",
         help: "Every website that you host, whose it is and how it is.",
-        actions: html! { @if shown.may_create { (button::link_primary(&new, "New site")) } },
+        actions: html! { @if shown.may_create { (button::link(&new, Button { label: "New site", kind: Kind::Primary, icon: Some(icon::plus()), ..Button::default() })) } },
         body: live::region(Region { topic: "sites", url: &here, body: table, ..Region::default() }),
         ..Page::default()
     }))
@@ -137,14 +137,17 @@ fn show(app: &App, asked: &Asked, shown: &Shown) -> Markup {
         .iter()
         .map(|(site, services)| Row {
             faded: site.state == SiteState::Archived,
-            ..Row::link(format!("/sites/{}", site.id), [
-                words::name_cell(site),
-                words::status(site, services),
-                html! { a href={ "/admin/customers/" (site.customer_id) } { (shown.customer(site)) } },
-                words::address_cell(&app.hosting, site),
-                words::deployed_cell(site, now),
-                format::time_ago(site.created_at.0, now),
-            ])
+            ..Row::link(
+                format!("/sites/{}", site.id),
+                [
+                    words::name_cell(site),
+                    words::status(site, services),
+                    html! { a href={ "/admin/customers/" (site.customer_id) } { (shown.customer(site)) } },
+                    words::address_cell(&app.hosting, site),
+                    words::deployed_cell(site, now),
+                    format::time_ago(site.created_at.0, now),
+                ],
+            )
         })
         .collect();
     let text = format!("{} shown", rows.len());
@@ -217,6 +220,38 @@ fn empty(asked: &Asked, shown: &Shown) -> Markup {
             @else if shown.may_create { (button::link_primary("/sites/new", "New site")) }
         },
     })
+}
+
+/// A customer's sites, for the page about the customer.
+pub async fn of_customer(app: &App, actor: &Actor, customer: &CustomerId) -> kit::Result<Markup> {
+    let filter = SiteFilter { customer: Some(customer.clone()), limit: ROWS, ..SiteFilter::default() };
+    let found = sites::list(&app.db, &actor.scope(), &filter).await?;
+    let seen = services::of_sites(app, &found).await;
+    let now = app.clock.now().0;
+    let row = |(site, services): (&Site, Services)| {
+        let cells = [words::name_cell(site), words::status(site, &services), words::deployed_cell(site, now)];
+        Row::link(format!("/sites/{}", site.id), cells)
+    };
+    let all = portal::to(PLACE, &[("customer", customer.as_str())]);
+    Ok(card::card(Card {
+        title: "Sites",
+        flush: true,
+        actions: html! { @if !found.is_empty() { a href=(all) { "In the list of sites" } } },
+        body: table::table(Table {
+            caption: "Sites of this customer",
+            bare: true,
+            columns: &[Column::new("Site"), Column::new("Status"), Column::new("Deployed").minor()],
+            rows: found.iter().zip(seen).map(row).collect(),
+            empty: card::empty_state(Empty {
+                icon: Some(icon::globe()),
+                title: "No sites yet",
+                text: "Make one for this customer, or let them make their own.",
+                ..Empty::default()
+            }),
+            ..Table::default()
+        }),
+        ..Card::default()
+    }))
 }
 
 /// The same sites as a file, all pages of them.

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use maud::html;
 use serde::Deserialize;
-use ui::field::{self, Field};
+use ui::field::{self, Choice, Field};
 use ui::page::{Crumb, Page};
 use ui::{button, card, copy, form};
 
@@ -96,7 +96,7 @@ fn show(view: View, actor: &Actor, subject: &Subject, typed: &Typed, complaint: 
         form.form method="post" action="/members/invite" {
             (complaint.summary(&["email", "role"]))
             @if let Some(customer) = &subject.customer { (field::hidden("customer", customer.as_str())) }
-            (card::simple("Who", html! { div.form {
+            (card::simple("Person", html! { div.form {
                 (field::email(Field {
                     name: "email",
                     label: "E-mail",
@@ -108,9 +108,9 @@ fn show(view: View, actor: &Actor, subject: &Subject, typed: &Typed, complaint: 
                     autofocus: true,
                     ..Field::default()
                 }))
-                (field::select(
+                (field::radios(
                     Field { name: "role", label: "Role", value: &typed.role, error: complaint.of("role"), required: true, ..Field::default() },
-                    &choices(subject.customer.is_some()),
+                    &roles(subject.customer.is_some()),
                 ))
             } }))
             (form::actions(html! { (button::primary("Send invitation")) (button::link_secondary(&back, "Cancel")) }))
@@ -118,12 +118,23 @@ fn show(view: View, actor: &Actor, subject: &Subject, typed: &Typed, complaint: 
     };
     view.complaining(complaint).page(Page {
         title: &title,
-        help: "Owners and admins may do everything, people included; members work on the sites; concierges help customers.",
         crumbs: &[Crumb::new("Members", back.as_str())],
         narrow: true,
         body,
         ..Page::default()
     })
+}
+
+/// The roles that can be given, each with what it allows.
+fn roles(of_customer: bool) -> Vec<field::Card<'static>> {
+    let allows = |role: &str| match role {
+        "owner" => "May do everything: sites, members, API tokens.",
+        "member" => "Works on the sites. Cannot invite or remove people.",
+        "concierge" => "Sees customers and their sites, and helps them.",
+        _ => "May do everything: customers, sites, staff, settings.",
+    };
+    let card = |choice: &Choice<'static>| field::Card { value: choice.value, title: choice.label, text: allows(choice.value), ..field::Card::default() };
+    choices(of_customer).iter().map(card).collect()
 }
 
 /// Without a mail server whoever invites passes the link on.

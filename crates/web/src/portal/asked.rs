@@ -1,10 +1,10 @@
 //! A wish for a site as it comes in, from the form or the API, turned into what hosting takes: all complaints at once.
 
 use accounts::{Actor, CustomerId};
+use hosting::Hosting;
 use hosting::names::{Host, SiteName, Subdomain};
 use hosting::sites::NewSite;
 use hosting::templates::{self, Kind};
-use hosting::Hosting;
 use kit::{Error, Result};
 
 use crate::extract::all_or_complaints;
@@ -41,7 +41,9 @@ fn whose(actor: &Actor, named: &str) -> Result<CustomerId> {
     match (named.trim(), actor.customer()) {
         ("", Some(own)) => Ok(own.clone()),
         ("", None) => Err(Error::invalid("customer", "choose the customer whose site it will be")),
-        (named, None) => CustomerId::parse(named).map_err(|_| Error::invalid("customer", "must be the id of a customer, such as cust_abc…")),
+        (named, None) => {
+            CustomerId::parse(named).map_err(|_| Error::invalid("customer", "must be the id of a customer, such as cust_abc…"))
+        }
         (named, Some(_)) => CustomerId::parse(named),
     }
 }

@@ -170,7 +170,8 @@ fn the_table(app: &App, asked: &Asked, shown: &Shown) -> Markup {
         count => format!("{count} sites shown"),
     };
     let next = shown.next.as_ref();
-    let next = next.map(|after| to("/sites", &[("q", &asked.q), ("state", &asked.state), ("sort", &asked.sort), ("after", after.as_str())]));
+    let next =
+        next.map(|after| to("/sites", &[("q", &asked.q), ("state", &asked.state), ("sort", &asked.sort), ("after", after.as_str())]));
     let first = (!asked.after.is_empty()).then(|| sorted_by(&asked.sort));
     table::table(Table {
         caption: "Sites",
@@ -197,7 +198,11 @@ fn the_table(app: &App, asked: &Asked, shown: &Shown) -> Markup {
             text: "No site has this in its name or address, or is in this state.",
             action: button::link_secondary("/sites", "Show all sites"),
         }),
-        pager: (next.is_some() || first.is_some()).then(|| Pager { text: &text, previous: first.map(Into::into), next: next.map(Into::into) }),
+        pager: (next.is_some() || first.is_some()).then(|| Pager {
+            text: &text,
+            previous: first.map(Into::into),
+            next: next.map(Into::into),
+        }),
         ..Table::default()
     })
 }
@@ -221,7 +226,7 @@ fn recently_deleted(app: &App, shown: &Shown) -> Markup {
         return Markup::default();
     }
     let now = app.clock.now();
-    let columns = [Column::new("Site"), Column::new("Deleted"), Column::new("Can be restored"), Column::actions()];
+    let columns = [Column::new("Site"), Column::new("Deleted").minor(), Column::new("Can be restored"), Column::actions()];
     let rows = shown.deleted.iter().map(|site| {
         let until = words::restorable_until(&app.hosting, site);
         Row {
@@ -244,7 +249,13 @@ fn recently_deleted(app: &App, shown: &Shown) -> Markup {
         title: "Recently deleted",
         help: "Deleted sites are kept for a while with their database and files. After that they are gone for good.",
         flush: true,
-        body: table::table(Table { caption: "Recently deleted sites", columns: &columns, rows: rows.collect(), bare: true, ..Table::default() }),
+        body: table::table(Table {
+            caption: "Recently deleted sites",
+            columns: &columns,
+            rows: rows.collect(),
+            bare: true,
+            ..Table::default()
+        }),
         ..Card::default()
     })
 }
@@ -253,7 +264,9 @@ fn restore_button(site: &Site) -> Markup {
     let title = format!("Restore {}", site.name.as_str());
     form::post_button(PostButton {
         action: &format!("/sites/{}/restore", site.id),
-        button: Button { label: "Restore", icon: Some(icon::undo()), small: true, busy: "Restoring…", title: &title, ..Button::default() },
+        button: Button {
+            label: "Restore", icon: Some(icon::undo()), small: true, busy: "Restoring…", title: &title, ..Button::default()
+        },
         ..PostButton::default()
     })
 }

@@ -4,10 +4,10 @@ use accounts::{Actor, Customer, CustomerId, CustomerOrder, CustomerQuery, custom
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
+use hosting::SiteState;
 use hosting::names::Subdomain;
 use hosting::sites::{self, AddressAnswer};
 use hosting::templates::{self, Kind};
-use hosting::SiteState;
 use kit::{Error, Result};
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use ui::page::{Crumb, Page};
 use ui::{form, icon};
 
 use super::asked::{self, Asked};
-use super::suggestion;
+use super::{suggestion, words};
 use crate::app::App;
 use crate::extract::{Form, Json, Path, Query};
 use crate::frame::View;
@@ -73,7 +73,7 @@ pub async fn create(State(app): State<App>, Caller(actor): Caller, view: View, F
     match made {
         Ok(address) => Ok(Redirect::to(&address).into_response()),
         Err(error) => {
-            let complaint = Complaint::from(error)?;
+            let complaint = Complaint::from(words::in_sentences(error))?;
             show(&app, &actor, view, &typed, &complaint).await
         }
     }
@@ -123,7 +123,7 @@ pub struct Verdict {
 
 /// Answers while one types.
 pub async fn check_address(State(app): State<App>, Query(asked): Query<Address>) -> Answer<Json<Verdict>> {
-    let verdict = match verdict(&app, &asked.subdomain).await {
+    let verdict = match verdict(&app, &asked.subdomain).await.map_err(words::in_sentences) {
         Ok(domain) => Verdict { ok: true, message: format!("{domain} is free.") },
         Err(Error::Invalid(fields)) => {
             let message = fields.first().map(|error| sentence(&error.message)).unwrap_or_default();
@@ -244,7 +244,14 @@ fn kind_field(chosen: &str, complaint: &Complaint) -> Markup {
             ..field::Card::default()
         })
         .collect();
-    let field = Field { name: "site_type", label: "What is it for?", value: chosen, error: complaint.of("site_type"), required: true, ..Field::default() };
+    let field = Field {
+        name: "site_type",
+        label: "What is it for?",
+        value: chosen,
+        error: complaint.of("site_type"),
+        required: true,
+        ..Field::default()
+    };
     field::radio_cards(field, &cards)
 }
 

@@ -1,8 +1,8 @@
 //! An address made from a site's name: `Ada's Bäckerei` → `adas-baeckerei`.
 
+use hosting::Hosting;
 use hosting::names::Subdomain;
 use hosting::sites::{self, AddressAnswer};
-use hosting::Hosting;
 use kit::Result;
 
 /// Variants that are tried when the plain one is taken or reserved.

@@ -4,7 +4,7 @@ use hosting::operations::OperationKind;
 use hosting::runtime::ServiceState;
 use hosting::templates::{self, Kind};
 use hosting::{Hosting, Site, SiteState};
-use kit::Timestamp;
+use kit::{Error, FieldError, Timestamp};
 use maud::{Markup, html};
 use ui::badge::{self, Status, Tone};
 use ui::{card, format, icon, table};
@@ -167,6 +167,24 @@ pub(crate) fn time_left(until: Timestamp, now: Timestamp) -> String {
         DAY_MS => "1 day left".to_owned(),
         _ => format!("{} days left", (left + DAY_MS - 1) / DAY_MS),
     }
+}
+
+/// Complaints of slices follow the name of a field in JSON; beside a field of a page they are whole sentences.
+pub(crate) fn in_sentences(error: Error) -> Error {
+    let Error::Invalid(fields) = error else { return error };
+    let whole = |error: FieldError| {
+        let subject = match error.field.as_str() {
+            "site_name" => "the name",
+            "subdomain" => "this address",
+            "site_type" => "the template",
+            _ => return error,
+        };
+        match error.message.starts_with("must ") || error.message.starts_with("is ") {
+            true => FieldError { message: format!("{subject} {}", error.message), ..error },
+            false => error,
+        }
+    };
+    Error::Invalid(fields.into_iter().map(whole).collect())
 }
 
 #[cfg(test)]

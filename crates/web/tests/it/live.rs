@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use accounts::Role;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use web::testing::{TestApp, TestMember};
 
 const PATH: &str = "/live/socket.io/?EIO=4&transport=polling";
@@ -111,4 +112,22 @@ async fn stopping_closes_connections_and_does_not_hang() {
         }
     });
     refused.await.expect("the port is closed");
+}
+
+#[tokio::test]
+async fn browsers_get_their_websocket_and_other_websites_do_not() {
+    let test = TestApp::start().await;
+    let admin = test.passwordless(Role::Admin).await;
+    for (origin, status) in [(format!("http://{}", test.address), "101"), ("https://evil.test".to_owned(), "403")] {
+        let mut stream = tokio::net::TcpStream::connect(test.address).await.unwrap();
+        let head = format!(
+            "GET /live/socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: {}\r\norigin: {origin}\r\ncookie: {}\r\n\
+             connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            test.address, admin.cookie
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer), format!("HTTP/1.1 {status}"), "{origin}");
+    }
 }

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::changed;
 use crate::extract::{Form, Path};
 use crate::frame::{self, View};
+use crate::portal::words;
 use crate::respond::{Answer, Complaint};
 use crate::routes::Caller;
 
@@ -74,7 +75,13 @@ pub struct Renamed {
 }
 
 /// Changes the name, or shows the form again.
-pub async fn rename(State(app): State<App>, Caller(actor): Caller, view: View, Path(id): Path<SiteId>, Form(typed): Form<Renamed>) -> Answer {
+pub async fn rename(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    view: View,
+    Path(id): Path<SiteId>,
+    Form(typed): Form<Renamed>,
+) -> Answer {
     let outcome = match SiteName::parse(&typed.site_name) {
         Ok(name) => sites::update(&app.hosting, &actor, &id, &UpdateSite { name: Some(name), custom_domain: None }).await,
         Err(error) => Err(error),
@@ -87,7 +94,7 @@ pub async fn rename(State(app): State<App>, Caller(actor): Caller, view: View, P
         Err(error) => {
             // Another customer's site is not there, whatever name was typed.
             sites::get(&app.db, &actor.scope(), &id).await?;
-            let left = Left { name: Some(typed.site_name), complaint: Complaint::from(error)?, password: None };
+            let left = Left { name: Some(typed.site_name), complaint: Complaint::from(words::in_sentences(error))?, password: None };
             show(&app, &actor, view, &id, left).await
         }
     }

@@ -1,7 +1,7 @@
 //! The head of a site's page: which site, how it is, since when.
 
-use hosting::operations::OperationState;
 use hosting::SiteState;
+use hosting::operations::OperationState;
 use maud::{Markup, html};
 use ui::button::{self, Button, Kind};
 use ui::form::{self, PostButton};
@@ -33,7 +33,7 @@ pub(super) fn head(facts: &Facts) -> Markup {
                     span { (site.name.as_str()) " · " (words::kind(site.kind)) }
                     @if let Some(since) = since(facts) { span { (since) } }
                     @if let Some(at) = site.last_deployed_at { span { "Deployed " (format::time_ago(at.0, facts.now.0)) } }
-                    @if let (SiteState::Active, Services::Unknown(why)) = (site.state, &facts.services) { span { (why) } }
+                    @if let (SiteState::Active, Services::Unknown(why), Some(_)) = (site.state, &facts.services, &facts.customer) { span { (why) } }
                 }
             }
             (button::row(buttons(facts)))
@@ -46,20 +46,19 @@ fn since(facts: &Facts) -> Option<Markup> {
     let (operation, _) = facts.newest.as_ref().filter(|(operation, _)| operation.state == OperationState::Done)?;
     let at = operation.finished_at?.0;
     let word = match facts.site.state {
-        SiteState::Active if words::is_well(&facts.services) => "Up since",
-        SiteState::Stopped => "Stopped since",
+        SiteState::Active if words::is_well(&facts.services) => "Started",
+        SiteState::Stopped => "Stopped",
         SiteState::Archived => "Deleted",
         _ => return None,
     };
-    Some(html! { (word) " " (format::time_exact(at)) })
+    Some(html! { (word) " " (format::time_ago(at, facts.now.0)) })
 }
 
 fn buttons(facts: &Facts) -> Markup {
     match facts.site.state {
-        SiteState::Active => button::link(
-            &facts.url,
-            Button { label: "Visit", kind: Kind::Primary, icon: Some(icon::external_link()), ..Button::default() },
-        ),
+        SiteState::Active => {
+            button::link(&facts.url, Button { label: "Visit", kind: Kind::Primary, icon: Some(icon::external_link()), ..Button::default() })
+        }
         SiteState::Stopped if facts.may_write => form::post_button(PostButton {
             action: &facts.action("start"),
             button: Button {

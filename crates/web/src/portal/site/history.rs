@@ -13,7 +13,7 @@ use crate::portal::words;
 pub(super) fn card(operations: &[Operation], now: Timestamp) -> Markup {
     let rows = operations.iter().map(|operation| {
         Row::new([
-            html! { strong { (words::deed(operation.kind)) } },
+            html! { strong { (what(operation)) } },
             outcome(operation),
             html! { (operation.requested_by) },
             format::time_ago(operation.created_at.0, now.0),
@@ -39,6 +39,13 @@ pub(super) fn card(operations: &[Operation], now: Timestamp) -> Markup {
         }),
         ..Card::default()
     })
+}
+
+fn what(operation: &Operation) -> &'static str {
+    match operation.state {
+        OperationState::Done => words::deed(operation.kind),
+        OperationState::Running | OperationState::Failed => words::doing(operation.kind),
+    }
 }
 
 fn outcome(operation: &Operation) -> Markup {

@@ -108,7 +108,13 @@ fn advice(facts: &Facts, step: &str) -> &'static str {
 fn ways_on(facts: &Facts, operation: &Operation) -> Markup {
     let retry = PostButton {
         action: &facts.action("retry"),
-        button: Button { label: "Try again", kind: Kind::Primary, icon: Some(icon::rotate_ccw()), busy: "Trying again…", ..Button::default() },
+        button: Button {
+            label: "Try again",
+            kind: Kind::Primary,
+            icon: Some(icon::rotate_ccw()),
+            busy: "Trying again…",
+            ..Button::default()
+        },
         ..PostButton::default()
     };
     html! {

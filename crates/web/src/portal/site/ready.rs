@@ -13,16 +13,22 @@ const NEW_MS: i64 = 86_400_000;
 
 pub(super) fn card(facts: &Facts, password: Option<&str>) -> Markup {
     let site = &facts.site;
+    // Every template has its owner's door there.
+    let owner = format!("{}/owner", facts.url);
     let age = facts.now.0 - site.created_at.0;
     card::card(Card {
         title: "Your site is ready",
         badge: if age < NEW_MS { badge::tag(Tone::Ok, "New") } else { Markup::default() },
-        hint: "Open it, sign in on it with this address and password, and change it in place.",
+        hint: "Sign in on it with this e-mail and password, and change texts and pictures right on the page.",
         body: card::kv(&[
             ("Address", html! { a.link-external href=(facts.url) { (facts.url) (icon::external_link()) } }),
             ("Repository", copy::copy_field("Repository clone URL", &facts.repository_url)),
+            ("Owner sign-in", html! { a.link-external href=(owner) { (owner) (icon::external_link()) } }),
             ("Sign-in e-mail", copy::copy_field("Sign-in e-mail", &site.owner_email)),
-            ("Password", html! { div #owner-password { @match password { Some(password) => (revealed(password)), None => (hidden(facts)) } } }),
+            (
+                "Password",
+                html! { div #owner-password { @match password { Some(password) => (revealed(password)), None => (hidden(facts)) } } },
+            ),
         ]),
         ..Card::default()
     })
@@ -44,7 +50,7 @@ fn hidden(facts: &Facts) -> Markup {
             form.post-button method="post" action=(action) hx-post=(action) hx-target="#owner-password" {
                 (button::submit(Button { label: "Show password", icon: Some(icon::eye()), small: true, busy: "Asking…", ..Button::default() }))
             }
-            p.hint { "Who looks is written into the activity log." }
+            p.hint { "That it was shown is kept in the activity log." }
         } @else {
             (card::missing("Only people who may change the site can see it"))
         }

@@ -16,8 +16,11 @@ use crate::app::App;
 use crate::portal::services::Services;
 use crate::portal::{to, words};
 
+/// Certificates are renewed long before; one that ends within this time deserves a word.
+const SOON_MS: i64 = 30 * 86_400_000;
 /// Seconds between looks: containers change without anyone telling us.
 const BEAT: u32 = 10;
+const ORDER: &[&str] = &["www", "api", "alert", "db"];
 
 pub(super) fn card(facts: &Facts) -> Markup {
     let here = to(&format!("/sites/{}", facts.site.id), &[("part", "services"), ("layout", facts.layout().name())]);
@@ -26,7 +29,14 @@ pub(super) fn card(facts: &Facts) -> Markup {
         title: "Services",
         help: "The parts of your site. Each runs in a container of its own, apart from those of other sites.",
         flush: true,
-        body: live::region(Region { topic: &topic, url: &here, poll: Some(BEAT), always_poll: true, body: inside(facts), ..Region::default() }),
+        body: live::region(Region {
+            topic: &topic,
+            url: &here,
+            poll: Some(BEAT),
+            always_poll: true,
+            body: inside(facts),
+            ..Region::default()
+        }),
         ..Card::default()
     })
 }
@@ -38,12 +48,15 @@ pub(super) fn inside(facts: &Facts) -> Markup {
     };
     let manifest = templates::find(facts.site.kind).map(|template| &template.manifest);
     let limits = |name: &str| match manifest.and_then(|manifest| manifest.services.get(name)) {
-        Some(service) => html! { (service.cpus) " CPU · " (service.memory) },
+        Some(service) => html! { (service.cpus) " CPU · " (service.memory.replace('M', " MB").replace('G', " GB")) },
         None => card::missing("Not part of the template"),
     };
-    let rows = states.iter().map(|(name, state)| {
-        Row::new([table::two_lines(name, words::service_purpose(name)), status(facts, *state), limits(name)])
-    });
+    // What visitors meet first stands first.
+    let mut ordered: Vec<_> = states.iter().collect();
+    ordered.sort_by_key(|(name, _)| ORDER.iter().position(|known| *known == name.as_str()).unwrap_or(ORDER.len()));
+    let rows = ordered
+        .into_iter()
+        .map(|(name, state)| Row::new([table::two_lines(name, words::service_purpose(name)), status(facts, *state), limits(name)]));
     table::table(Table {
         caption: "Services",
         columns: &[Column::new("Service"), Column::new("Status"), Column::number("At most").minor()],
@@ -62,6 +75,8 @@ fn status(facts: &Facts, state: ServiceState) -> Markup {
 }
 
 fn unavailable(facts: &Facts, why: &str) -> Markup {
+    // Only staff can do something about the engine.
+    let why = if facts.customer.is_some() { why } else { "The server's containers cannot be asked right now" };
     let text = format!("{why}. The site itself may well be up; only its state cannot be seen.");
     card::empty_state(Empty {
         icon: Some(icon::plug()),
@@ -80,7 +95,7 @@ pub(super) fn certificate(app: &App, facts: &Facts) -> Markup {
     let expiry = match site.certificate_expires_at {
         Some(at) => html! {
             time datetime=(format::iso(at.0)) title=(format::date_time(at.0)) { (format::date(at.0)) }
-            " · " (words::time_left(at, facts.now))
+            @if at.0 - facts.now.0 < SOON_MS { " · " (words::time_left(at, facts.now)) }
         },
         None => card::missing("There is no certificate yet"),
     };

@@ -1,0 +1,90 @@
+// The tests' own `test`: a page for each role, and a guard that watches every page of a test.
+import AxeBuilder from '@axe-core/playwright';
+import { test as base, expect } from '@playwright/test';
+import path from 'node:path';
+
+export { expect };
+export const url = () => process.env.INNKEEPER_URL;
+export const siteId = () => process.env.E2E_SITE;
+
+/** Watches pages: errors in the console, scripts that fail, refused content, requests that leave the house. */
+class Guard {
+  problems = [];
+  allowed = [];
+  hosts = new Set(['localhost', '127.0.0.1']);
+
+  /** Lets a message pass that a test provokes. */
+  allow(pattern) {
+    this.allowed.push(pattern);
+  }
+
+  /** Lets pages ask another host: a real site. */
+  allowHost(host) {
+    this.hosts.add(host);
+  }
+
+  watch(context) {
+    context.on('page', (page) => {
+      page.on('console', (message) => message.type() === 'error' && this.note(`console: ${message.text()}`));
+      page.on('pageerror', (error) => this.note(`script: ${error.message}`));
+      page.on('request', (request) => this.leaves(request.url()));
+      page.on('websocket', (socket) => this.leaves(socket.url()));
+    });
+    return context.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', (event) => console.error(`CSP refuses ${event.violatedDirective}: ${event.blockedURI}`));
+    });
+  }
+
+  leaves(address) {
+    const { hostname, protocol } = new URL(address);
+    if (/^(data|blob|about):$/.test(protocol)) return;
+    if (!this.hosts.has(hostname)) this.note(`a request left the house: ${address}`);
+  }
+
+  note(problem) {
+    if (!this.allowed.some((pattern) => pattern.test(problem))) this.problems.push(problem);
+  }
+}
+
+export const test = base.extend({
+  guard: async ({}, use) => {
+    const guard = new Guard();
+    await use(guard);
+    expect(guard.problems, 'what the browser complained about').toEqual([]);
+  },
+  /** Opens a browser of its own: `await visit('owner')`, with further options of a context. */
+  visit: async ({ browser, guard }, use) => {
+    const contexts = [];
+    await use(async (role, options = {}) => {
+      const storageState = role ? path.join(process.env.E2E_FOLDER, `${role}.json`) : undefined;
+      const context = await browser.newContext({ baseURL: url(), storageState, locale: 'en-GB', timezoneId: 'UTC', viewport: { width: 1440, height: 900 }, ...options });
+      contexts.push(context);
+      await guard.watch(context);
+      return context.newPage();
+    });
+    await Promise.all(contexts.map((context) => context.close()));
+  },
+});
+
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+const LOOKS = [
+  { colorScheme: 'light', width: 1440 },
+  { colorScheme: 'dark', width: 1440 },
+  { colorScheme: 'light', width: 360 },
+  { colorScheme: 'dark', width: 360 },
+];
+
+/** Nothing to complain about, in light and dark, wide and narrow; nothing sticks out sideways. */
+export async function expectAccessible(page, name, looks = LOOKS) {
+  for (const { colorScheme, width } of looks) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await page.setViewportSize({ width, height: 900 });
+    const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+    const found = violations.map((found) => `${found.id}: ${found.nodes.map((node) => `${node.target} – ${node.failureSummary}`).join('; ')}`);
+    expect.soft(found, `${name}, ${colorScheme}, ${width} px`).toEqual([]);
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect.soft(over, `${name} sticks out sideways at ${width} px`).toBeLessThanOrEqual(0);
+  }
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
+  await page.setViewportSize({ width: 1440, height: 900 });
+}

@@ -1,0 +1,34 @@
+#!/bin/bash
+# Measures what docs/performance.md promises and prints each figure beside its limit: scripts/bench.sh [NAME...]
+# A name is a file of benches/ without its ending; by default all but build_time, and that one too with ALL=1.
+# Run it on a machine that does nothing else. It fails when a limit is missed.
+. "$(dirname "$0")/common.sh"
+
+if [ $# = 0 ]; then
+  set -- idle_memory create_site site_page twenty_sites
+  [ -z "${ALL:-}" ] || set -- "$@" build_time
+fi
+for name in "$@"; do [ -f "benches/$name.py" ] || fail "there is no benchmark \`$name\`: benches/*.py"; done
+
+need_compiler
+scripts/install.sh docker edge images node
+start_services dockerd pebble
+build_frontend
+if [ -z "${BENCH_BINARY:-}" ]; then
+  cargo build --release --locked --package innkeeper
+  BENCH_BINARY=$CARGO_TARGET_DIR/release/innkeeper
+fi
+export BENCH_BINARY
+"$BENCH_BINARY" images build
+
+status=0
+table=$(mktemp)
+trap 'rm -f "$table"' EXIT
+for name in "$@"; do
+  say "$name"
+  python3 -B "benches/$name.py" | tee -a "$table" || status=1
+done
+printf '\n%-52s %12s %12s %6s\n' name figure limit ratio
+cat "$table"
+printf '%s, %s cores, load %s\n' "$(date -u +%F)" "$(nproc)" "$(cut -d' ' -f1-3 /proc/loadavg)"
+exit $status
