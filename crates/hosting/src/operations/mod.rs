@@ -214,7 +214,11 @@ pub(crate) async fn begin(tx: &Tx, hosting: &Hosting, site: &SiteId, kind: Opera
 
 async fn enqueue(tx: &Tx, hosting: &Hosting, id: &OperationId) -> Result<()> {
     let once = Enqueue { unique_key: Some(format!("operation:{id}")), run_at: None };
-    jobs::enqueue::<Hosting, _>(tx, &hosting.clock, &RunOperation { operation_id: id.clone() }, once).await.map(|_| ())
+    match jobs::enqueue::<Hosting, _>(tx, &hosting.clock, &RunOperation { operation_id: id.clone() }, once).await? {
+        Some(_) => Ok(()),
+        // The operation has failed, and its job has not been put away yet; it would not run again.
+        None => Err(Error::conflict("the last try is just ending; please try again in a moment")),
+    }
 }
 
 /// Asks for an operation on a site of the actor's scope, if the site's state allows it.

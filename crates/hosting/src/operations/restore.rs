@@ -28,9 +28,10 @@ pub(super) async fn step(hosting: &Hosting, site: &Site, name: &str) -> Result<O
         "route" => create::route(hosting, site).await,
         "certificate" => create::certificate(hosting, site).await,
         "record" => {
+            let recorded = create::record(hosting, site).await?;
             // Only now: until here the archive was the only copy.
             files::remove_folder(&hosting.archive_folder(site))?;
-            create::record(hosting, site).await
+            Ok(recorded)
         }
         other => Err(Error::internal(format!("no step `{other}`"))),
     }

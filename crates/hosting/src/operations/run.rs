@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use super::{Operation, OperationId, OperationKind, OperationState, create, delete, restore, steps_of, switch};
-use crate::Hosting;
 use crate::sites::{self, Site, SiteState};
+use crate::{Hosting, archive};
 
 /// Runs one operation.
 #[derive(Debug, Serialize, Deserialize)]
@@ -93,6 +93,7 @@ async fn run_steps(hosting: &Hosting, operation: &Operation, attempt: &Attempt) 
                 mark(hosting, operation, step.position, Mark::Done(detail)).await?;
             }
             Err(error) => {
+                let error = name_the_cause(hosting, error).await;
                 let retried = error.is_transient() && !attempt.last;
                 warn!(site.id = %site.id, step = %step.name, "{} of site `{}`: step `{}` failed: {error}", operation.kind, site.id, step.name);
                 let message = if retried { format!("{} (trying again)", readable(&error)) } else { readable(&error) };
@@ -103,6 +104,23 @@ async fn run_steps(hosting: &Hosting, operation: &Operation, attempt: &Attempt) 
         }
     }
     finish(hosting, operation).await
+}
+
+/// Programs say it in their own words, or not at all; what a person can do about a full disk or a stopped Docker is always the same.
+async fn name_the_cause(hosting: &Hosting, error: Error) -> Error {
+    if !error.is_transient() {
+        return error;
+    }
+    let seen = error.to_string().to_lowercase();
+    if seen.contains("no space left on device") && !seen.contains("is full") {
+        return Error::unavailable_because("a disk of this server is full; free some space and try again", error);
+    }
+    if seen.contains("docker")
+        && let Err(gone) = hosting.runtime.ping().await
+    {
+        return Error::unavailable_because(gone.public_message(), error);
+    }
+    error
 }
 
 /// What people read: the reason and, for failures outside of us, the last line of what was seen.
@@ -159,6 +177,7 @@ async fn mark(hosting: &Hosting, operation: &Operation, position: i64, mark: Mar
 
 async fn finish(hosting: &Hosting, operation: &Operation) -> Result<()> {
     let site = sites::get_any(&hosting.db, &operation.site_id).await?;
+    let archived = archive::is_complete(hosting, &site);
     let now = hosting.clock.now();
     hosting
         .db
@@ -167,7 +186,7 @@ async fn finish(hosting: &Hosting, operation: &Operation) -> Result<()> {
                 sql("update site_operation set state = 'done', finished_at = $2, error = null where id = $1").bind(&operation.id).bind(now),
             )
             .await?;
-            settle(&tx, hosting, operation).await
+            settle(&tx, hosting, operation, archived).await
         })
         .await?;
     hosting.signal(&site);
@@ -175,11 +194,13 @@ async fn finish(hosting: &Hosting, operation: &Operation) -> Result<()> {
 }
 
 /// The site's state once its operation is over.
-async fn settle(tx: &Tx, hosting: &Hosting, operation: &Operation) -> Result<()> {
+async fn settle(tx: &Tx, hosting: &Hosting, operation: &Operation, archived: bool) -> Result<()> {
     let state = match operation.kind {
         OperationKind::Create | OperationKind::Restore | OperationKind::Start => SiteState::Active,
         OperationKind::Stop => SiteState::Stopped,
         OperationKind::Delete => SiteState::Archived,
+        // What could not be restored stays in its archive, and can be tried again.
+        OperationKind::Discard if archived => SiteState::Archived,
         OperationKind::Discard => return sites::forget(tx, &operation.site_id).await,
         OperationKind::Reconfigure => return Ok(()),
     };

@@ -226,6 +226,11 @@ pub async fn get_any(db: &Db, id: &SiteId) -> Result<Site> {
     get(db, &Scope::house_of_job(), id).await
 }
 
+pub(crate) async fn exists(db: &Db, id: &SiteId) -> Result<bool> {
+    let found: Option<(String,)> = db.optional(sql("select id from site where id = $1").bind(id)).await?;
+    Ok(found.is_some())
+}
+
 /// Sites of the scope.
 pub async fn list(db: &Db, scope: &Scope, filter: &SiteFilter) -> Result<Vec<Site>> {
     let limit = match filter.limit {

@@ -1,7 +1,7 @@
 //! The rows of sites: who gets an address, how many, whose they are, and what is told of it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use accounts::{Actor, AuditQuery, audit};
 use futures_util::future::join_all;
@@ -264,6 +264,8 @@ async fn purged_archive_frees_the_address_and_not_before() {
         let archive = house.hosting.archive_folder(&site);
         std::fs::create_dir_all(&archive).unwrap();
         std::fs::write(archive.join("site.tar.gz"), "secrets").unwrap();
+        let written_at = UNIX_EPOCH + Duration::from_millis(u64::try_from(house.hosting.clock.now().0).unwrap());
+        std::fs::File::open(&archive).unwrap().set_modified(written_at).unwrap();
 
         let purge = async || {
             let clock = &house.hosting.clock;

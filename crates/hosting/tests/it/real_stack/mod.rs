@@ -9,6 +9,7 @@ mod engine;
 mod isolation;
 mod life;
 mod many;
+mod template;
 mod unfinished;
 
 use hosting::sites::Site;
