@@ -29,16 +29,21 @@ impl AsRef<Mailer> for Work {
     }
 }
 
-/// Deletes sessions, links and counters that have expired.
-#[derive(Debug, Serialize, Deserialize)]
-struct SweepAccounts {}
+/// Sent mails stay listed for so long.
+const KEEP_MAILS: Duration = Duration::from_secs(90 * 86_400);
 
-impl Job<Work> for SweepAccounts {
-    const KIND: &'static str = "accounts.sweep";
+/// Deletes what has expired: sessions, links and counters, and mails of last quarter.
+#[derive(Debug, Serialize, Deserialize)]
+struct Sweep {}
+
+impl Job<Work> for Sweep {
+    const KIND: &'static str = "house.sweep";
 
     async fn run(self, work: Work, _attempt: Attempt) -> Result<()> {
-        let swept = accounts::sweep(&work.0.db, &work.0.clock).await?;
-        info!(rows = swept, "removed {swept} expired sessions and links");
+        let (db, clock) = (&work.0.db, &work.0.clock);
+        let swept = accounts::sweep(db, clock).await?;
+        let mails = kit::mail::forget_older_than(db, clock.now().minus(KEEP_MAILS)).await?;
+        info!(rows = swept, mails, "removed {swept} expired sessions and links, {mails} old mails");
         Ok(())
     }
 }
@@ -54,7 +59,7 @@ fn jobs() -> Registry<Work> {
 pub fn runner(app: &App) -> Runner<Work> {
     let registry = jobs()
         .schedule(HOUR, &PurgeArchives {})
-        .schedule(24 * HOUR, &SweepAccounts {})
+        .schedule(24 * HOUR, &Sweep {})
         .reconciler(Edge)
         .reconciler(Certificates::default())
         .reconciler(Templates);

@@ -55,9 +55,7 @@ async fn sqlite() -> usize {
     let test = testing::empty_sqlite();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let driver = Connection::open(folder.path().join("driver.db")).expect("SQLite opens");
-    driver
-        .execute_batch("pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -1000")
-        .expect("the same settings");
+    driver.execute_batch("pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -1000").expect("the same settings");
     driver.execute_batch(TABLE).expect("the table is made");
     prepare(&test.db).await;
     lite_bulk(&driver, 0, ROWS).expect("rows go in");

@@ -85,12 +85,11 @@ impl Provider for TypedEnv {
             }
             let (sections, name) = key.as_str().rsplit_once('.').unwrap_or(("", key.as_str()));
             for dict in data.values_mut() {
-                let section = sections.split('.').filter(|section| !section.is_empty()).try_fold(dict, |dict, section| {
-                    match dict.get_mut(section) {
+                let section =
+                    sections.split('.').filter(|section| !section.is_empty()).try_fold(dict, |dict, section| match dict.get_mut(section) {
                         Some(Value::Dict(_, inner)) => Some(inner),
                         _ => None,
-                    }
-                });
+                    });
                 if let Some(value) = section.and_then(|section| section.get_mut(name)) {
                     *value = Value::String(value.tag(), text.clone());
                 }
@@ -109,7 +108,9 @@ fn is_secret(field: &str) -> bool {
 pub fn value_of(text: &str) -> Value {
     let parsed: Value = text.parse().expect("any text parses as some value");
     let exact = match &parsed {
-        Value::Num(_, number) => number.to_i128().is_some_and(|it| it.to_string() == text) || number.to_u128().is_some_and(|it| it.to_string() == text),
+        Value::Num(_, number) => {
+            number.to_i128().is_some_and(|it| it.to_string() == text) || number.to_u128().is_some_and(|it| it.to_string() == text)
+        }
         _ => true,
     };
     if exact { parsed } else { Value::from(text) }

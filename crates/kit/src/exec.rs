@@ -15,9 +15,25 @@ use crate::{Context, Error, Result};
 
 /// Variables that a child keeps: where programs, homes and certificates are, and how the network is reached.
 const KEPT: &[&str] = &[
-    "PATH", "HOME", "LANG", "TMPDIR", "DOCKER_HOST", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
-    "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "PIP_CERT", "PIP_INDEX_URL", "PIP_FIND_LINKS",
-    "NPM_CONFIG_REGISTRY", "npm_config_registry",
+    "PATH",
+    "HOME",
+    "LANG",
+    "TMPDIR",
+    "DOCKER_HOST",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "PIP_CERT",
+    "PIP_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "NPM_CONFIG_REGISTRY",
+    "npm_config_registry",
 ];
 /// How much of an output is kept; more is read and dropped, so that the child never blocks.
 const MAX_OUTPUT: usize = 4 << 20;
@@ -138,8 +154,7 @@ impl Command {
         let stdout: Stdio = stdout.try_into().context("joining two processes")?;
         let mut second = next.start_with(stdout, Stdio::piped())?;
         let (describe_first, describe_second) = (self.display(), next.display());
-        let (from, into) =
-            tokio::join!(first.finish(self.timeout, &describe_first), second.finish(next.timeout, &describe_second));
+        let (from, into) = tokio::join!(first.finish(self.timeout, &describe_first), second.finish(next.timeout, &describe_second));
         from?;
         into
     }
@@ -205,9 +220,11 @@ impl Command {
             command.current_dir(dir);
         }
         let child = command.spawn().map_err(|error| match (error.kind(), &self.dir) {
-            (std::io::ErrorKind::NotFound, Some(dir)) if !dir.is_dir() => {
-                Error::unavailable(format!("`{}` cannot be started: the folder {} is missing", self.program.to_string_lossy(), dir.display()))
-            }
+            (std::io::ErrorKind::NotFound, Some(dir)) if !dir.is_dir() => Error::unavailable(format!(
+                "`{}` cannot be started: the folder {} is missing",
+                self.program.to_string_lossy(),
+                dir.display()
+            )),
             (std::io::ErrorKind::NotFound, _) => {
                 Error::unavailable(format!("the program `{}` is not installed", self.program.to_string_lossy()))
             }

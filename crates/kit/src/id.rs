@@ -21,8 +21,7 @@ pub fn random_base32(length: usize) -> String {
 /// 9 characters of time (good until year 3084) and 9 random ones: sorts by time as text.
 pub fn time_ordered(now: Timestamp) -> String {
     let millis = u64::try_from(now.0).unwrap_or(0);
-    let mut text: String =
-        (0..9).rev().map(|digit| char::from(BASE32_HEX[((millis >> (digit * 5)) & 31) as usize])).collect();
+    let mut text: String = (0..9).rev().map(|digit| char::from(BASE32_HEX[((millis >> (digit * 5)) & 31) as usize])).collect();
     let mut rng = rand::rng();
     text.extend((0..9).map(|_| char::from(BASE32_HEX[rng.random_range(0..32)])));
     text

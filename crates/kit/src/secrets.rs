@@ -96,7 +96,10 @@ impl InstanceKey {
         match std::fs::read(path) {
             Ok(bytes) => {
                 let key: [u8; 32] = bytes.try_into().map_err(|_| {
-                    Error::invalid("data", format!("the instance key {} is damaged: it must hold 32 bytes; restore it from your backup", path.display()))
+                    Error::invalid(
+                        "data",
+                        format!("the instance key {} is damaged: it must hold 32 bytes; restore it from your backup", path.display()),
+                    )
                 })?;
                 Ok(InstanceKey(Arc::new(key)))
             }
@@ -125,9 +128,7 @@ impl InstanceKey {
         let (nonce, body) = bytes.split_at_checked(24).ok_or_else(broken)?;
         let nonce: [u8; 24] = nonce.try_into().map_err(|_| broken())?;
         let cipher = XChaCha20Poly1305::new(self.0.as_slice().try_into().expect("32 bytes"));
-        let plain = cipher
-            .decrypt(&XNonce::from(nonce), Payload { msg: body, aad: purpose.as_bytes() })
-            .map_err(|_| broken())?;
+        let plain = cipher.decrypt(&XNonce::from(nonce), Payload { msg: body, aad: purpose.as_bytes() }).map_err(|_| broken())?;
         Ok(Secret(String::from_utf8(plain).map_err(|_| broken())?))
     }
 }

@@ -45,8 +45,9 @@ pub async fn postgres() -> TestDb {
 /// A fresh PostgreSQL database without a schema.
 pub async fn empty_postgres() -> TestDb {
     #[expect(clippy::disallowed_methods, reason = "the test environment names its server")]
-    let server = std::env::var("INNKEEPER_TEST_POSTGRES_URL")
-        .expect("INNKEEPER_TEST_POSTGRES_URL is not set: start the test services with `scripts/services.sh up postgres` and source target/run/env");
+    let server = std::env::var("INNKEEPER_TEST_POSTGRES_URL").expect(
+        "INNKEEPER_TEST_POSTGRES_URL is not set: start the test services with `scripts/services.sh up postgres` and source target/run/env",
+    );
     let name = format!("test_{}", crate::id::random_base32(12));
     on_server(&server, &format!("create database {name}")).await;
     let (base, query) = server.split_once('?').map_or((server.as_str(), ""), |(base, query)| (base, query));
@@ -123,8 +124,7 @@ impl Drop for TestDb {
 }
 
 async fn on_server(url: &str, statement: &str) {
-    let (client, connection) =
-        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("the PostgreSQL of the tests answers");
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("the PostgreSQL of the tests answers");
     let connection = tokio::spawn(connection);
     client.batch_execute(statement).await.expect("the script runs");
     drop(client);

@@ -15,6 +15,9 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use super::Proxy;
 use crate::names::Host;
 
+/// An order that is refused is refused within seconds; until then, a refusal in the log may be that of an earlier order.
+const ORDER: Duration = Duration::from_secs(5);
+
 /// A trusted certificate in service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
@@ -88,10 +91,12 @@ impl Proxy {
             .map_err(|_| Error::unavailable("the edge did not answer within 10 s"))?
     }
 
-    /// Looks until the certificate of `host` is trusted or `limit` has passed; the last refusal otherwise.
+    /// Looks until the certificate of `host` is trusted, the authority has refused it, or `limit` has passed; the reason if it is not.
     pub async fn await_certificate(&self, clock: &Clock, host: &Host, limit: Duration) -> Result<Result<Certificate, String>> {
-        let until = clock.now().plus(limit);
+        let began = clock.now();
+        let until = began.plus(limit);
         let started = tokio::time::Instant::now();
+        let mut next_reading = ORDER;
         loop {
             let refusal = match self.look(host, "/").await {
                 Ok(Served { certificate: Ok(certificate), .. }) => return Ok(Ok(certificate)),
@@ -100,23 +105,52 @@ impl Proxy {
             };
             debug!("no certificate for `{host}` yet: {refusal}");
             if clock.now() >= until || started.elapsed() >= limit {
-                return Ok(Err(self.refusal_of(host).await.unwrap_or(refusal)));
+                return Ok(Err(self.refusal_of(host, None).await.unwrap_or(refusal)));
+            }
+            // Traefik does not ask again by itself, so waiting on would be for nothing.
+            if started.elapsed() >= next_reading {
+                next_reading += ORDER / 2;
+                if let Some(refusal) = self.refusal_of(host, Some(began.minus(ORDER))).await {
+                    return Ok(Err(refusal));
+                }
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
     /// What Traefik's log last said about a certificate for `host`.
-    async fn refusal_of(&self, host: &Host) -> Option<String> {
+    async fn refusal_of(&self, host: &Host, since: Option<Timestamp>) -> Option<String> {
         let container = format!("{}-traefik", self.config.project);
-        let output = kit::exec::Command::new("docker").args(["logs", "--tail", "400", &container]).run().await.ok()?;
+        let mut logs = kit::exec::Command::new("docker").args(["logs", "--tail", "400"]);
+        if let Some(since) = since {
+            logs = logs.args(["--since", &since.rfc3339()]);
+        }
+        let output = logs.arg(&container).run().await.ok()?;
         let both = format!("{}{}", output.stdout, output.stderr);
-        let line = both.lines().rev().find(|line| line.contains("ACME certificate") && line.contains(host.as_str()))?;
-        let reason = line.split_once("error=").map_or(line, |(_, reason)| reason);
-        // `acme: error: 400 :: urn:… :: detail`: the last part is for people.
-        let text: String = reason.trim_matches('"').chars().filter(|c| !c.is_control()).take(300).collect();
-        Some(text)
+        let orders = both.lines().rev().filter(|line| line.contains("ACME certificate"));
+        orders.map(|line| (line, format!("[{host}]"))).find(|(line, domains)| line.contains(domains)).map(|(line, _)| explain(line, host))
     }
+}
+
+/// A refusal in Traefik's log as a sentence: what is wrong and what to do, then the authority's own words.
+fn explain(line: &str, host: &Host) -> String {
+    // `… error="…: acme: error: 400 :: urn:ietf:params:acme:error:dns :: <the authority's words>]" ACME CA=…`
+    let error = line.split_once("error=\"").map_or(line, |(_, error)| error);
+    let error = error.split_once("\" ACME CA=").map_or(error, |(error, _)| error).replace("\\\"", "\"");
+    let (kind, detail) = match error.rsplit_once("urn:ietf:params:acme:error:").and_then(|(_, problem)| problem.split_once(" :: ")) {
+        Some((kind, detail)) => (kind, detail.trim_end_matches([']', '\n'])),
+        None => ("", error.as_str()),
+    };
+    let advice = match kind {
+        "connection" => format!("the certificate authority cannot reach {host}: its DNS record must point to this server, and port 80 be open"),
+        "dns" => format!("the certificate authority finds no address of {host}: its DNS record must point to this server"),
+        "unauthorized" | "incorrectResponse" => format!("another server answers for {host}: its DNS record must point to this one"),
+        "caa" => format!("a CAA record of {host} allows other certificate authorities only"),
+        "rateLimited" => "the certificate authority has been asked too often and answers again later".to_owned(),
+        _ => "the certificate authority refuses".to_owned(),
+    };
+    let detail: String = detail.chars().filter(|c| !c.is_control()).take(300).collect();
+    if detail.is_empty() { advice } else { format!("{advice} ({detail})") }
 }
 
 fn read(der: &rustls::pki_types::CertificateDer<'_>) -> Result<Certificate> {
@@ -125,4 +159,30 @@ fn read(der: &rustls::pki_types::CertificateDer<'_>) -> Result<Certificate> {
         expires_at: Timestamp(parsed.validity().not_after.timestamp().saturating_mul(1000)),
         issuer: parsed.issuer().to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_say_what_to_do_and_keep_the_authoritys_words() {
+        let host = Host::parse("shop.example.com").unwrap();
+        let line = |problem: &str| {
+            format!(
+                "2026-11-21T08:43:20Z ERR Unable to obtain ACME certificate for domains error=\"unable to generate a certificate for the domains \
+                 [shop.example.com]: resolver: one or more domains had a problem: [shop.example.com: invalid authorization: acme: error: 400 :: \
+                 urn:ietf:params:acme:error:{problem}]\" ACME CA=https://ca.test/dir acmeCA=https://ca.test/dir domains=[\"shop.example.com\"]"
+            )
+        };
+        let connection = explain(&line("connection :: Get \\\"http://shop.example.com/.well-known/acme-challenge/x\\\": connection refused"), &host);
+        insta::assert_snapshot!(connection, @r#"the certificate authority cannot reach shop.example.com: its DNS record must point to this server, and port 80 be open (Get "http://shop.example.com/.well-known/acme-challenge/x": connection refused)"#);
+        let dns = explain(&line("dns :: DNS problem: NXDOMAIN looking up A for shop.example.com"), &host);
+        insta::assert_snapshot!(dns, @"the certificate authority finds no address of shop.example.com: its DNS record must point to this server (DNS problem: NXDOMAIN looking up A for shop.example.com)");
+        let limited = "ERR Unable to obtain ACME certificate for domains error=\"cannot get ACME client acme: error: 429 :: \
+                       urn:ietf:params:acme:error:rateLimited :: too many new orders recently\" ACME CA=https://ca.test/dir";
+        insta::assert_snapshot!(explain(limited, &host), @"the certificate authority has been asked too often and answers again later (too many new orders recently)");
+        let other = "ERR Unable to obtain ACME certificate for domains error=\"Post https://ca.test/dir: connection reset\" ACME CA=https://ca.test/dir";
+        insta::assert_snapshot!(explain(other, &host), @"the certificate authority refuses (Post https://ca.test/dir: connection reset)");
+    }
 }

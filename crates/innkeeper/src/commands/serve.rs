@@ -60,6 +60,8 @@ impl Server {
         data_folder::prepare(&config.server.data)?;
         let lock = data_folder::lock(&config.server.data)?;
         let app = open::app(config).await?;
+        // Held back while no mail server was configured; there may be one now.
+        app.mailer.release_held().await?;
         Ok(Server { app, listener, _lock: lock })
     }
 

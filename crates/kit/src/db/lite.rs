@@ -57,9 +57,7 @@ impl Lite {
                 path.display()
             )));
         }
-        let readers = (0..READERS)
-            .map(|_| open(OpenFlags::SQLITE_OPEN_READ_ONLY))
-            .collect::<Result<Vec<_>>>()?;
+        let readers = (0..READERS).map(|_| open(OpenFlags::SQLITE_OPEN_READ_ONLY)).collect::<Result<Vec<_>>>()?;
         Ok(Lite {
             writer: Arc::new(AsyncMutex::new(writer)),
             readers: Arc::new(Mutex::new(readers)),

@@ -22,9 +22,8 @@ pub(super) struct Postgres {
 
 impl Postgres {
     pub(super) async fn open(url: &str, max_connections: usize) -> Result<Postgres> {
-        let config: tokio_postgres::Config = url
-            .parse()
-            .map_err(|error| Error::invalid("database.url", format!("is not a postgres:// address: {error}")))?;
+        let config: tokio_postgres::Config =
+            url.parse().map_err(|error| Error::invalid("database.url", format!("is not a postgres:// address: {error}")))?;
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = match config.get_ssl_mode() {
             tokio_postgres::config::SslMode::Disable => Manager::from_config(config, NoTls, recycling),

@@ -117,9 +117,7 @@ impl Tx {
             rows.iter().flatten().try_for_each(Value::check)?;
             match &self.0.engine {
                 Engine::Lite(slot) => on_lite(slot, move |connection| lite::execute_each(connection, &sql, &rows)).await,
-                Engine::Postgres(slot) => {
-                    on_postgres(slot, async |connection| postgres::execute_each(connection, &sql, &rows).await).await
-                }
+                Engine::Postgres(slot) => on_postgres(slot, async |connection| postgres::execute_each(connection, &sql, &rows).await).await,
             }
         })
         .await
@@ -129,9 +127,7 @@ impl Tx {
     pub(super) async fn batch(&self, text: String) -> Result<()> {
         self.statement(async {
             match &self.0.engine {
-                Engine::Lite(slot) => {
-                    on_lite(slot, move |connection| connection.execute_batch(&text).map_err(lite::classify)).await
-                }
+                Engine::Lite(slot) => on_lite(slot, move |connection| connection.execute_batch(&text).map_err(lite::classify)).await,
                 Engine::Postgres(slot) => {
                     on_postgres(slot, async |connection| connection.batch_execute(&text).await.map_err(postgres::classify)).await
                 }
@@ -144,14 +140,9 @@ impl Tx {
         let committed = self
             .statement(async {
                 match &self.0.engine {
-                    Engine::Lite(slot) => {
-                        on_lite(slot, |connection| connection.execute_batch("commit").map_err(lite::classify)).await
-                    }
+                    Engine::Lite(slot) => on_lite(slot, |connection| connection.execute_batch("commit").map_err(lite::classify)).await,
                     Engine::Postgres(slot) => {
-                        on_postgres(slot, async |connection| {
-                            connection.batch_execute("commit").await.map_err(postgres::classify)
-                        })
-                        .await
+                        on_postgres(slot, async |connection| connection.batch_execute("commit").await.map_err(postgres::classify)).await
                     }
                 }
             })

@@ -18,8 +18,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(600);
 /// How often the job's `gave_up` is called again when it fails, or the process dies in it.
 const GAVE_UP_TRIES: i64 = 3;
 /// Pauses before recording an ending again that could not be recorded; together well below [`LEASE`](super::LEASE).
-const RECORD_PAUSES: [Duration; 4] =
-    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+const RECORD_PAUSES: [Duration; 4] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 /// What working on jobs needs. Cheap to clone.
 #[derive(Clone)]
@@ -105,9 +104,7 @@ impl<C: Clone + Send + Sync + 'static> Worker<C> {
                 info!("job `{}` done", claimed.kind);
                 Ending::Done
             }
-            Some(Err(error)) if last || !error.is_transient() => {
-                self.give_up(claimed, kind, for_the_record(&error), stop).await
-            }
+            Some(Err(error)) if last || !error.is_transient() => self.give_up(claimed, kind, for_the_record(&error), stop).await,
             Some(Err(error)) => {
                 warn!("job `{}` failed and will be tried again: {error}", claimed.kind);
                 Ending::Again(for_the_record(&error))

@@ -154,7 +154,8 @@ pub(crate) async fn enqueue_raw(
     Ok((added == 1).then_some(id))
 }
 
-const COLUMNS: &str = "select id, kind, payload, state, attempts, max_attempts, run_at, created_at, started_at, finished_at, error from job";
+const COLUMNS: &str =
+    "select id, kind, payload, state, attempts, max_attempts, run_at, created_at, started_at, finished_at, error from job";
 
 /// Jobs newest first, in one state or in all, 50 a page, older than `before`.
 pub async fn list(db: &Db, state: Option<JobState>, before: Option<&JobId>) -> Result<Vec<JobRow>> {

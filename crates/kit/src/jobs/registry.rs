@@ -45,8 +45,7 @@ impl<C: Clone + Send + Sync + 'static> Registry<C> {
         let kind = Kind {
             run: Box::new(|payload, context, attempt| {
                 Box::pin(async move {
-                    let job: J = serde_json::from_str(&payload)
-                        .map_err(|error| Error::conflict(format!("unreadable payload: {error}")))?;
+                    let job: J = serde_json::from_str(&payload).map_err(|error| Error::conflict(format!("unreadable payload: {error}")))?;
                     job.run(context, attempt).await
                 })
             }),

@@ -166,21 +166,17 @@ impl<C: Clone + Send + Sync + 'static> Runner<C> {
         let Worker { db, clock, instance, lease, .. } = &self.worker;
         let now = clock.now();
         db.write_read_committed(async |tx| {
-            let lost = sql(
-                "select id
+            let lost = sql("select id
                  from job
                  where state = 'running' and leased_until < $1
                  order by leased_until
-                 limit 1",
-            )
+                 limit 1")
             .bind(now);
-            let due = sql(
-                "select id
+            let due = sql("select id
                  from job
                  where state = 'queued' and run_at <= $1
                  order by run_at, id
-                 limit 1",
-            )
+                 limit 1")
             .bind(now);
             let (id, error) = match tx.optional::<(JobId,)>(dialect::skip_locked(&tx, lost, "")).await? {
                 Some((id,)) => (id, Some(WORKER_LOST)),

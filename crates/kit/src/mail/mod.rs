@@ -164,10 +164,8 @@ impl Mailer {
 
     /// The text of a mail that was held back or given up, for an operator who passes it on by hand.
     pub async fn unsent_text(&self, id: &MailId) -> Result<Secret> {
-        let found: Option<(Option<String>,)> = self
-            .db
-            .optional(sql("select body from mail where id = $1 and state in ('held', 'failed')").bind(id))
-            .await?;
+        let found: Option<(Option<String>,)> =
+            self.db.optional(sql("select body from mail where id = $1 and state in ('held', 'failed')").bind(id)).await?;
         let Some((Some(sealed),)) = found else { return Err(Error::not_found(format!("unsent mail `{id}`"))) };
         Ok(Secret::new(self.open(&sealed)?.text))
     }
@@ -179,8 +177,7 @@ impl Mailer {
         }
         self.db
             .write(async |tx| {
-                let held: Vec<(MailId,)> =
-                    tx.all(sql("update mail set state = 'queued' where state = 'held' returning id")).await?;
+                let held: Vec<(MailId,)> = tx.all(sql("update mail set state = 'queued' where state = 'held' returning id")).await?;
                 for (id,) in &held {
                     jobs::enqueue::<Mailer, _>(&tx, &self.clock, &SendMail { mail_id: id.clone() }, Enqueue::default()).await?;
                 }
@@ -253,9 +250,7 @@ impl<C: AsRef<Mailer> + Send + 'static> Job<C> for SendMail {
         mailer
             .db
             .execute(
-                sql("update mail set attempts = attempts + 1, error = $2 where id = $1")
-                    .bind(&self.mail_id)
-                    .bind(for_the_record(&error)),
+                sql("update mail set attempts = attempts + 1, error = $2 where id = $1").bind(&self.mail_id).bind(for_the_record(&error)),
             )
             .await?;
         // What the server said may name the recipient; it stands in the outbox and stays out of the log.

@@ -125,5 +125,8 @@ async fn nothing_acknowledged_is_lost_and_nothing_hangs_after_twenty_deaths() {
         db.one(sql("select (select count(*) from job where state = 'done'), (select sum(runs) from ledger)")).await.unwrap();
     assert_eq!(done, wishes.len() as i64);
     assert!(runs <= done + (DEATHS as i64) * 4, "{runs} runs for {done} jobs: more were repeated than were at work at a death");
-    println!("{} acknowledged, {done} jobs, {runs} runs, {jobs_left} left at the last death, {resumed} of them at work", acknowledged.len());
+    println!(
+        "{} acknowledged, {done} jobs, {runs} runs, {jobs_left} left at the last death, {resumed} of them at work",
+        acknowledged.len()
+    );
 }

@@ -256,7 +256,8 @@ async fn a_panic_while_reading_rows_leaves_every_connection_usable() {
             // SQLite reads on another thread and reports it; PostgreSQL's rows are read here.
             assert!(!matches!(read.await, Ok(Ok(()))), "{}", test.name);
             let db = test.db.clone();
-            let write = tokio::spawn(async move { db.write(async |tx| tx.all::<Bomb>(sql("select cast(1 as bigint)")).await).await.map(|_| ()) });
+            let write =
+                tokio::spawn(async move { db.write(async |tx| tx.all::<Bomb>(sql("select cast(1 as bigint)")).await).await.map(|_| ()) });
             assert!(!matches!(write.await, Ok(Ok(()))), "{}", test.name);
         }
         test.db.ping().await.unwrap();

@@ -39,8 +39,7 @@ async fn a_second_run_does_nothing_and_a_new_step_runs_alone() {
 #[tokio::test]
 async fn a_step_that_fails_leaves_nothing_and_is_named() {
     for test in empty_databases().await {
-        let steps =
-            [migration(1, "create table a (id bigint primary key)"), migration(2, "create table b (id bigint); create tabel c ()")];
+        let steps = [migration(1, "create table a (id bigint primary key)"), migration(2, "create table b (id bigint); create tabel c ()")];
         let error = test.db.migrate(&steps).await.unwrap_err().to_string();
         assert!(error.contains("0002_step2"), "{error}");
         let error = test.db.all::<(i64,)>(sql("select id from a")).await;

@@ -20,7 +20,9 @@ async fn fill(test: &TestDb) {
     let rows = |state: &str, first: u32, last: u32, run_at: &str| {
         let number = match test.name {
             "postgres" => format!("generate_series({first}, {last}) as number(n)"),
-            _ => format!("(with recursive number(n) as (select {first} union all select n + 1 from number where n < {last}) select n from number)"),
+            _ => format!(
+                "(with recursive number(n) as (select {first} union all select n + 1 from number where n < {last}) select n from number)"
+            ),
         };
         format!(
             "insert into job (id, kind, payload, state, run_at, attempts, max_attempts, leased_until, created_at, finished_at)

@@ -61,8 +61,7 @@ async fn two_instances_share_the_queue_and_no_job_is_worked_twice() {
         Ok(())
     });
     enqueued.await.unwrap();
-    let (one, other) =
-        (runner(test.db.clone(), &clock, &watch, "one"), runner(test.another_instance().await, &clock, &watch, "other"));
+    let (one, other) = (runner(test.db.clone(), &clock, &watch, "one"), runner(test.another_instance().await, &clock, &watch, "other"));
     let (first, second) = tokio::join!(one.run_until_idle(), other.run_until_idle());
     first.unwrap();
     second.unwrap();

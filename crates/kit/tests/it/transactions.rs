@@ -342,7 +342,8 @@ async fn reading_goes_on_during_a_long_write() {
 async fn connections_that_the_server_closes_are_replaced() {
     let test = postgres().await;
     let other = test.another_instance().await;
-    let kill_all = || sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()");
+    let kill_all =
+        || sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()");
     let outcome = test
         .db
         .write(async |tx| {

@@ -25,6 +25,7 @@ pub const DEFAULTS: &str = include_str!("../../../../innkeeper.default.toml");
 
 /// Variables that begin with `INNKEEPER_` and are no settings: the command line's own and the test services'.
 const NOT_CONFIGURATION: &[&str] = &[
+    "CACHE",
     "CONFIG",
     "TEST_POSTGRES_URL",
     "TEST_SMTP",

@@ -85,7 +85,8 @@ fn complete(operation: &mut Map<String, Value>, route: &RouteInfo) {
     for (status, _, title, _) in problem_kinds() {
         let applies = match status {
             401 | 403 => route.access != Access::Public,
-            404 => has_id,
+            // Also where no id is in the path: a filter or a body may name a customer that is not the caller's.
+            404 => has_id || route.access != Access::Public,
             400 | 413 | 415 => has_body,
             422 => true,
             409 => route.method != "GET",
