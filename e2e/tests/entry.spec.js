@@ -107,7 +107,7 @@ test('a forgotten password is replaced by mail, and ends the old session', async
   const [link] = (await mailTo(admin.email, asked)).match(/http:\/\/\S+\/reset\/\w+/);
   await page.goto(link);
   await expectAccessible(page, 'reset');
-  await page.getByLabel('New password').fill(renewed);
+  await page.getByRole('textbox', { name: 'New password' }).fill(renewed);
   await page.getByRole('button', { name: 'Change password' }).click();
   await expect(page).toHaveURL(`${base}/sign-in`);
   await expect(page.getByText('Your password is changed')).toBeVisible();
@@ -146,7 +146,7 @@ test('a customer is made, its owner invited, and accepts', async ({ visit, guard
   await guest.goto(link);
   await expectAccessible(guest, 'invitation');
   await guest.getByLabel('Your name').fill('Olga Keller');
-  await guest.getByLabel('Choose a password').fill('bread before dawn');
+  await guest.getByRole('textbox', { name: 'Choose a password' }).fill('bread before dawn');
   await guest.getByRole('button', { name: 'Accept' }).click();
   await expect(guest).toHaveURL(`${base}/sites`);
   await expect(guest.getByText('Create your first site')).toBeVisible();

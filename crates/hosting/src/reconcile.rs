@@ -65,7 +65,7 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Certificates {
             if site.state != SiteState::Active || busy.iter().any(|id| id == site.id.as_str()) {
                 continue;
             }
-            if site.certificate_state == CertificateState::Valid && round % LOOK_EVERY != 0 {
+            if site.certificate_state == CertificateState::Valid && !round.is_multiple_of(LOOK_EVERY) {
                 valid += 1;
                 continue;
             }

@@ -4,6 +4,7 @@
 //! that its member may see. Signals say *what changed*, never what it is now: the page fetches its fragment again
 //! through the usual routes with the usual checks. Whoever's session ends is disconnected within half a minute.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ use kit::bus::Signal;
 use kit::Result;
 use serde_json::json;
 use socketioxide::SocketIo;
-use socketioxide::extract::{Data, HttpExtension, SocketRef};
+use socketioxide::extract::{AckSender, Data, HttpExtension, SocketRef};
+use socketioxide::handler::ConnectHandler;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -70,16 +72,22 @@ impl Live {
             .ws_max_message_size(usize::try_from(LARGEST_MESSAGE).unwrap_or(usize::MAX))
             .build_svc();
         let listening = app.clone();
-        io.ns("/", async move |socket: SocketRef| {
-            socket.on("join", async move |socket: SocketRef, Data(rooms): Data<Vec<String>>, HttpExtension(Caller(actor)): HttpExtension<Caller>| {
+        // In a middleware, which runs before the client hears that it is connected: a `join` that came earlier than its
+        // handler would be dropped, and its page would wait forever.
+        let listen = async move |socket: SocketRef| {
+            socket.on("join", async move |socket: SocketRef, Data(rooms): Data<Vec<String>>, HttpExtension(Caller(actor)): HttpExtension<Caller>, ack: AckSender| {
                 for room in rooms.into_iter().take(MOST_ROOMS) {
                     match may_join(&listening, &actor, &room).await {
                         Ok(()) => socket.join(room),
                         Err(error) => debug!("a live connection may not join a room: {error}"),
                     }
                 }
+                // Whoever wants to know from when on it hears everything; gone meanwhile is no matter.
+                let _ = ack.send(&());
             });
-        });
+            Ok::<_, Infallible>(())
+        };
+        io.ns("/", (async || ()).with(listen));
         let channel = any_service(service).layer(from_fn_with_state(app.clone(), give_ticket));
         (Live { io }, channel)
     }

@@ -33,10 +33,10 @@ async function connect(): Promise<void> {
     connected = true;
     reached = true;
     lastGood = Date.now();
-    socket.emit("join", rooms);
-    // What happened while nobody listened is unknown.
-    if (before) all("[data-live]").forEach(refresh);
+    // What happened while nobody listened is unknown: after a gap for all, at first for what was changing as the page came.
+    const unsure = before ? "[data-live]" : "[data-live-poll]:not([data-live-always])";
     before = true;
+    socket.emit("join", rooms, () => all(unsure).forEach(refresh));
     show();
   });
   socket.on("disconnect", () => {

@@ -21,7 +21,7 @@ pub async fn site(name: &str, kind: Kind) -> Site {
              values ('app_aaaaaaaa', 'cust_aaaaaaaaaaaa', $1, $2, 'ada.sites.test', 'active', '1', 'rel_000000000000000001', 5, 'sealed',
                      'ada@example.test', 'valid', 0, 1, 1)")
         .bind(kind)
-        .bind(&SiteName::parse(name).unwrap()),
+        .bind(SiteName::parse(name).unwrap()),
     ];
     for statement in statements {
         test.db.execute(statement).await.unwrap();
