@@ -151,7 +151,7 @@ test('a customer is made, its owner invited, and accepts', async ({ visit, guard
   await expect(guest).toHaveURL(`${base}/sites`);
   await expect(guest.getByText('Create your first site')).toBeVisible();
   await expectAccessible(guest, 'sites, none yet');
-  await expect(page.getByText('Olga Keller'), 'the open page shows the new member').toBeVisible();
+  await expect(page.getByText('Olga Keller', { exact: true }), 'the open page shows the new member').toBeVisible();
   await guest.goto(link);
   await expectAccessible(guest, 'a spent invitation');
 });

@@ -74,6 +74,6 @@ test('the base script is small, and pages come from here alone', async ({ visit 
   expect(total, 'all scripts of a page, gzip').toBeLessThanOrEqual(60 * KB);
   const policy = answer.headers()['content-security-policy'];
   expect(policy).not.toContain('unsafe');
-  expect(policy).toContain("default-src 'self'");
+  expect(policy).toContain("default-src 'none'");
   for (const path of ['/assets/nothing.js', '/healthz']) expect([200, 404]).toContain((await fetch(url() + path)).status);
 });

@@ -22,7 +22,6 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Edge {
 
     async fn reconcile(&self, context: C) -> Result<String> {
         let hosting = context.as_ref().clone();
-        let edge_state = hosting.proxy.ensure_running().await?;
         let sites = sites::known(&hosting.db).await?;
         // An operation at work moves its own route; what it does is looked at once it is over.
         let busy = operations::busy_sites(&hosting.db).await?;
@@ -37,6 +36,8 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Edge {
             }
         }
         let removed = hosting.proxy.remove_strangers(&names).await?;
+        // Last: one unreadable file in its folder, and a Traefik that starts serves nothing at all.
+        let edge_state = hosting.proxy.ensure_running().await?;
         Ok(format!("Traefik {edge_state}; {routes} routes, {repaired} repaired, {removed} removed"))
     }
 }

@@ -140,14 +140,18 @@ pub(crate) async fn unpack(hosting: &Hosting, site: &Site) -> Result<Option<Stri
 async fn extract(source: &Path, target: &Path) -> Result<()> {
     files::remove_folder(target)?;
     files::create_folder(target)?;
-    Command::new("tar")
+    let unpacked = Command::new("tar")
         .args(["--extract", "--gzip", "--directory"])
         .arg(target)
         .timeout(Duration::from_secs(3600))
         .stdin_from_file(source)
         .await
-        .context("unpacking the archive")
-        .map(|_| ())
+        .context("unpacking the archive");
+    if unpacked.is_err() {
+        // Of no use, and on a full disk in the way.
+        let _ = files::remove_folder(target);
+    }
+    unpacked.map(|_| ())
 }
 
 /// Reads the dump back into the site's running database.

@@ -46,7 +46,13 @@ pub(super) fn template_of(site: &Site) -> Result<&'static Template> {
 async fn folder(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
     let folder = hosting.site_folder(site);
     let template = template_of(site)?;
-    blocking(move || template.write_to(&folder)).await?;
+    blocking(move || {
+        template.write_to(&folder).inspect_err(|_| {
+            // Half of a template is of no use, and takes the room that a full disk needs to tell of it.
+            let _ = files::remove_folder(&folder);
+        })
+    })
+    .await?;
     Ok(Some(format!("{} files", template.file_count())))
 }
 

@@ -116,6 +116,7 @@ async fn name_the_cause(hosting: &Hosting, error: Error) -> Error {
         return Error::unavailable_because("a disk of this server is full; free some space and try again", error);
     }
     if seen.contains("docker")
+        && !seen.starts_with("docker does not answer")
         && let Err(gone) = hosting.runtime.ping().await
     {
         return Error::unavailable_because(gone.public_message(), error);

@@ -168,7 +168,7 @@ fn properties(name: &str, schema: &Value) -> Markup {
 /// A type in words; named ones are links.
 fn reference(schema: &Value) -> Markup {
     if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
-        return html! { a href={ "#" (schema_anchor(name)) } { (name) } };
+        return html! { a.in-text href={ "#" (schema_anchor(name)) } { (name) } };
     }
     if let Some(choices) = schema["oneOf"].as_array() {
         return html! { @for (at, choice) in choices.iter().enumerate() { @if at > 0 { " or " } (reference(choice)) } };

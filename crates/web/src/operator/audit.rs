@@ -93,10 +93,51 @@ fn row(entry: &AuditRow, now: Timestamp) -> Row<'static> {
     Row::new([
         format::time_ago(entry.at.0, now.0),
         who(&entry.actor_name, how),
-        html! { code { (entry.action) } @if !detail.is_empty() { details { summary.hint { "Details" } p.mono { (detail) } } } },
+        html! { (deed(&entry.action)) @if !detail.is_empty() { details { summary.hint { "Details" } p.mono { (detail) } } } },
         html! { span.mono { (entry.subject) } },
         html! { @match &entry.ip { Some(ip) => span.mono { (ip) }, None => (card::missing("Not over the network")) } },
     ])
+}
+
+/// What was done, in words where there are some; the code stays, as one searches for it.
+fn deed(action: &str) -> Markup {
+    let words = match action {
+        "session.open" => "Signed in",
+        "session.end" => "Signed out",
+        "session.end_all" => "Signed out everywhere",
+        "setup.complete" => "Set Innkeeper up",
+        "signin_link.create" => "Made a sign-in link",
+        "member.add" => "Added a member",
+        "member.rename" => "Changed a name",
+        "member.email" => "Changed an e-mail address",
+        "member.password" => "Changed a password",
+        "member.reset" => "Reset a password",
+        "member.role" => "Changed a role",
+        "member.remove" => "Removed a member",
+        "invitation.create" => "Invited somebody",
+        "invitation.resend" => "Sent an invitation again",
+        "invitation.revoke" => "Withdrew an invitation",
+        "invitation.accept" => "Accepted an invitation",
+        "token.create" => "Made an API token",
+        "token.revoke" => "Revoked an API token",
+        "customer.create" => "Created a customer",
+        "customer.rename" => "Renamed a customer",
+        "customer.currency" => "Changed a currency",
+        "customer.suspend" => "Suspended a customer",
+        "customer.resume" => "Let a customer in again",
+        "site.create" => "Created a site",
+        "site.update" => "Changed a site",
+        "site.start" => "Started a site",
+        "site.stop" => "Stopped a site",
+        "site.retry" => "Tried again",
+        "site.delete" => "Deleted a site",
+        "site.restore" => "Restored a site",
+        "site.discard" => "Gave a site up",
+        "site.reveal" => "Looked at a site's password",
+        "mail.show" => "Opened an unsent mail",
+        other => return html! { code { (other) } },
+    };
+    table::two_lines(words, action)
 }
 
 fn who(name: &str, how: &str) -> Markup {

@@ -48,7 +48,7 @@ async fn given_up_site_leaves_no_trace() {
     assert_eq!(stack.reload(&site.id).await.unwrap().state, SiteState::Failed);
     assert!(route_file(&stack, &site).is_some() && stack.hosting.repository(&site).exists());
     assert!(!held_by_docker(&site).await.is_empty(), "it got far enough to leave something");
-    assert_eq!(stack.get(&site, "/").await.0, 503);
+    stack.until_answers(&site, "/", 503).await;
     let refused = hosting::operations::request(&stack.hosting, &Actor::cli(), &site.id, OperationKind::Delete).await;
     assert!(matches!(&refused, Err(Error::Conflict(message)) if message.contains("give it up instead")), "{refused:?}");
 

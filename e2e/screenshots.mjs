@@ -1,0 +1,118 @@
+// Makes the pictures in docs/screenshots/ from a real house: `npm --prefix e2e run screenshots`.
+//
+// Opens a sample house as the tests do, or uses the one that INNKEEPER_URL and INNKEEPER_DATA name.
+// `-- --all FOLDER` takes every page instead, at three widths, in light and dark, to be looked through.
+import { chromium } from '@playwright/test';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import config from './playwright.config.js';
+import { ROOT } from './support/innkeeper.js';
+import setup from './support/setup.js';
+
+const { launchOptions } = config.use;
+const close = await setup({ projects: [{ use: { launchOptions } }] });
+const browser = await chromium.launch(launchOptions);
+try {
+  const at = process.argv.indexOf('--all');
+  await (at > 0 ? everything(path.resolve(process.argv[at + 1])) : forTheDocuments(path.join(ROOT, 'docs/screenshots')));
+} finally {
+  await browser.close();
+  await close();
+}
+
+async function open(role, { width = 1440, height = 900, colorScheme = 'light' } = {}) {
+  const context = await browser.newContext({
+    baseURL: process.env.INNKEEPER_URL,
+    storageState: role ? path.join(process.env.E2E_FOLDER, `${role}.json`) : undefined,
+    viewport: { width, height },
+    colorScheme,
+    locale: 'en-GB',
+    timezoneId: 'UTC',
+    ignoreHTTPSErrors: true,
+  });
+  return context.newPage();
+}
+
+/** Waits until nothing moves any more: fonts, live parts, transitions. */
+async function settle(page) {
+  await page.waitForLoadState('networkidle').catch(() => {});
+  await page.evaluate(() => document.fonts.ready);
+  await page.waitForTimeout(400);
+}
+
+async function forTheDocuments(folder) {
+  await mkdir(folder, { recursive: true });
+  const shot = async (page, name, options = {}) => {
+    await page.screenshot({ path: path.join(folder, `${name}.png`), ...options });
+    console.log(`docs/screenshots/${name}.png`);
+  };
+  const site = `/sites/${process.env.E2E_SITE}`;
+
+  const owner = await open('owner');
+  await owner.goto('/sites/new');
+  await owner.getByLabel('Name', { exact: true }).fill('Berg & Daughters Ceramics');
+  await owner.getByText('is free').waitFor({ timeout: 5000 }).catch(() => {});
+  await owner.getByLabel('Address').focus();
+  await owner.keyboard.press('End');
+  await owner.keyboard.type('s');
+  await owner.getByText('is free').waitFor();
+  await shot(owner, 'new-site');
+  await owner.getByRole('button', { name: 'Create site' }).click();
+  await owner.getByText(/^[7-9] of \d+ steps done/).first().waitFor();
+  await owner.waitForTimeout(1500);
+  await shot(owner, 'progress');
+  await owner.getByText('Your site is ready').waitFor({ timeout: 60_000 });
+  await owner.goto('/sites');
+  await settle(owner);
+  await shot(owner, 'sites');
+  await owner.goto(site);
+  await settle(owner);
+  await shot(owner, 'site', { fullPage: true });
+  const door = await owner.getByRole('link', { name: 'Visit' }).getAttribute('href');
+
+  const dark = await open('owner', { colorScheme: 'dark' });
+  await dark.goto(site);
+  await settle(dark);
+  await shot(dark, 'site-dark', { fullPage: true });
+  const phone = await open('owner', { width: 360, height: 780 });
+  await phone.goto(site);
+  await settle(phone);
+  await shot(phone, 'site-360');
+
+  const admin = await open('admin');
+  for (const [address, name] of [['/admin/customers', 'admin-customers'], ['/admin/jobs', 'jobs']]) {
+    await admin.goto(address);
+    await settle(admin);
+    await shot(admin, name);
+  }
+  const visitor = await open(null);
+  await visitor.goto(door);
+  await settle(visitor);
+  await shot(visitor, 'portfolio-live');
+}
+
+async function everything(folder) {
+  await mkdir(folder, { recursive: true });
+  const site = `/sites/${process.env.E2E_SITE}`;
+  const pages = {
+    nobody: ['/sign-in', '/forgot-password', '/reset/spent', '/nothing-here', '/api/docs'],
+    owner: ['/sites', '/sites/new', site, '/account', '/account/members', '/account/activity', '/account/tokens', '/account/tokens/new', '/account/sessions', '/members/invite'],
+    admin: ['/admin/customers', '/admin/customers/new', '/admin/staff', '/admin/sites', '/admin/jobs', '/admin/mail', '/admin/audit', '/admin/settings', '/sites/new'],
+    concierge: ['/admin/customers', '/admin/sites', site],
+  };
+  for (const [role, addresses] of Object.entries(pages)) {
+    for (const colorScheme of ['light', 'dark']) {
+      for (const width of [1440, 768, 360]) {
+        const page = await open(role === 'nobody' ? null : role, { width, colorScheme });
+        for (const address of addresses) {
+          await page.goto(address);
+          await settle(page);
+          const name = `${role}${address.replace(site, '/site').replaceAll('/', '-')}-${width}-${colorScheme}.png`;
+          await page.screenshot({ path: path.join(folder, name), fullPage: address !== '/api/docs' });
+        }
+        await page.context().close();
+      }
+    }
+  }
+  console.log(folder);
+}
