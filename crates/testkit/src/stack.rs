@@ -221,11 +221,7 @@ impl Stack {
     /// Removes all sites' containers and the edge.
     pub async fn tear_down(self) {
         self.stop.cancel();
-        for site in sites::known(&self.hosting.db).await.expect("sites are listed") {
-            let manifest = hosting::templates::find(site.kind).map(|template| &template.manifest);
-            hosting::runtime::remove_everything(&site, manifest).await.expect("containers go");
-        }
-        let _ = self.hosting.proxy.remove().await;
+        remove_left_overs().await;
     }
 }
 
@@ -316,7 +312,7 @@ pub async fn add_customer(hosting: &Hosting, name: &str) -> CustomerId {
     customer
 }
 
-/// Removes what a failed test of an earlier run left in Docker: only what carries the test network's or the test edge's label.
+/// Removes what a stack, also one of an earlier run that failed, left in Docker: only what carries the test network's or the test edge's label.
 async fn remove_left_overs() {
     let docker = || kit::exec::Command::new("docker");
     let edge = docker().args(["ps", "--all", "--quiet", "--filter", "label=innkeeper.edge=innkeeper-test-edge"]).run().await;

@@ -199,7 +199,7 @@ pub(crate) async fn prepare_template(hosting: &Hosting, template: &'static Templ
 
 pub(super) async fn start(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
     let folder = hosting.site_folder(site);
-    runtime::up(&hosting.runtime, site, &folder, &[]).await?;
+    runtime::up(&hosting.runtime, site, &template_of(site)?.manifest, &folder, &[]).await?;
     let states = hosting.runtime.states_of(&site.id, None).await?;
     Ok(Some(format!("{} services healthy", states.len())))
 }

@@ -59,7 +59,7 @@ async fn dump(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
     }
     let states = hosting.runtime.states_of(&site.id, None).await?;
     if states.get("db") != Some(&ServiceState::Running) {
-        runtime::up(&hosting.runtime, site, &folder, &["db"]).await?;
+        runtime::up(&hosting.runtime, site, &super::create::template_of(site)?.manifest, &folder, &["db"]).await?;
     }
     archive::save_database(hosting, site).await
 }

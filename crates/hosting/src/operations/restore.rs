@@ -17,7 +17,7 @@ pub(super) async fn step(hosting: &Hosting, site: &Site, name: &str) -> Result<O
         "address" => create::address(hosting, site).await,
         "build" => create::build(hosting, site).await,
         "database" => {
-            runtime::up(&hosting.runtime, site, &hosting.site_folder(site), &["db"]).await?;
+            runtime::up(&hosting.runtime, site, &create::template_of(site)?.manifest, &hosting.site_folder(site), &["db"]).await?;
             archive::load_database(hosting, site).await
         }
         "uploads" => {

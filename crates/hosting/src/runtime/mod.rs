@@ -22,10 +22,9 @@ const START_LIMIT: Duration = Duration::from_secs(180);
 text_enum!(
     /// What a service's container does.
     ServiceState {
-        /// It runs, and its health check, if it has one, agrees.
+        /// It runs, and no health check says otherwise. Docker's first check comes a minute after the start; until then it is our
+        /// own look at the start that counts.
         Running = "running",
-        /// It runs, and its health check has not spoken yet.
-        Starting = "starting",
         /// It runs, and its health check fails.
         Unhealthy = "unhealthy",
         /// Docker starts it again after a crash.
@@ -124,7 +123,6 @@ fn unreachable_engine(error: bollard::errors::Error) -> Error {
 fn read_state(state: Option<ContainerSummaryStateEnum>, status: &str) -> ServiceState {
     match state {
         Some(ContainerSummaryStateEnum::RUNNING) if status.contains("(unhealthy)") => ServiceState::Unhealthy,
-        Some(ContainerSummaryStateEnum::RUNNING) if status.contains("health: starting") => ServiceState::Starting,
         Some(ContainerSummaryStateEnum::RUNNING) => ServiceState::Running,
         Some(ContainerSummaryStateEnum::RESTARTING) => ServiceState::Restarting,
         _ => ServiceState::Stopped,
@@ -172,24 +170,54 @@ pub async fn subnets(own: &str) -> Result<Vec<(Ipv4Addr, u8)>> {
     Ok(text.split_whitespace().filter_map(parse).collect())
 }
 
-/// Starts services (all when none is named) and waits until they are healthy; says which one is not.
-pub async fn up(runtime: &Runtime, site: &Site, folder: &Path, services: &[&str]) -> Result<()> {
-    let limit = START_LIMIT.as_secs().to_string();
-    let outcome = compose(site, folder)
-        .args(["up", "--detach", "--no-build", "--pull", "never", "--remove-orphans", "--wait", "--wait-timeout", &limit])
+/// Starts services (all when none is named) and waits until each passes its health check; says which one does not.
+///
+/// The checks are run from here, several times a second, instead of waiting for Docker's: it has one interval for start and
+/// steady state, and a process per second and container is more than a host with many sites can bear.
+pub async fn up(runtime: &Runtime, site: &Site, manifest: &Manifest, folder: &Path, services: &[&str]) -> Result<()> {
+    compose(site, folder)
+        .args(["up", "--detach", "--no-build", "--pull", "never", "--remove-orphans"])
         .args(services)
-        .timeout(START_LIMIT + Duration::from_secs(30))
+        .timeout(START_LIMIT)
         .run()
-        .await;
-    let Err(error) = outcome else { return Ok(()) };
-    runtime.ping().await?;
-    let states = runtime.states_of(&site.id, None).await.unwrap_or_default();
-    let bad: Vec<String> =
-        states.iter().filter(|(_, state)| **state != ServiceState::Running).map(|(name, state)| format!("{name} is {state}")).collect();
-    Err(Error::unavailable_because(
-        if bad.is_empty() { "the containers did not start".to_owned() } else { format!("the containers did not start: {}", bad.join(", ")) },
-        error,
-    ))
+        .await
+        .map_err(|error| Error::unavailable_because("the containers did not start", error))?;
+    let started = tokio::time::Instant::now();
+    let mut waiting: Vec<&str> =
+        manifest.services.keys().map(String::as_str).filter(|name| services.is_empty() || services.contains(name)).collect();
+    loop {
+        let checks = waiting.iter().map(|name| async { (*name, check_health(site, name, &manifest.services[*name].health).await) });
+        let outcomes = futures_util::future::join_all(checks).await;
+        let failed: Vec<(&str, Error)> = outcomes.into_iter().filter_map(|(name, outcome)| Some((name, outcome.err()?))).collect();
+        let Some((_, seen)) = failed.first() else { return Ok(()) };
+        let states = runtime.states_of(&site.id, Some(manifest)).await?;
+        let gone = failed.iter().any(|(name, _)| matches!(states.get(*name), Some(ServiceState::Stopped | ServiceState::Missing)));
+        if gone || started.elapsed() > START_LIMIT {
+            let bad: Vec<String> = failed
+                .iter()
+                .map(|(name, _)| match states.get(*name) {
+                    Some(ServiceState::Running) | None => format!("{name} is unhealthy"),
+                    Some(state) => format!("{name} is {state}"),
+                })
+                .collect();
+            return Err(Error::unavailable_because(
+                format!("the containers did not start: {}", bad.join(", ")),
+                Error::unavailable(seen.to_string()),
+            ));
+        }
+        waiting = failed.iter().map(|(name, _)| *name).collect();
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+}
+
+/// Runs a service's health check in its container; a service without one is fine.
+async fn check_health(site: &Site, service: &str, test: &[String]) -> Result<()> {
+    let command: Vec<&str> = match test.split_first() {
+        Some((first, script)) if first == "CMD-SHELL" => ["sh", "-c"].into_iter().chain(script.iter().map(String::as_str)).collect(),
+        Some((first, words)) if first == "CMD" => words.iter().map(String::as_str).collect(),
+        _ => return Ok(()),
+    };
+    docker().args(["exec", &site.container(service)]).args(command).timeout(Duration::from_secs(5)).run().await.map(|_| ())
 }
 
 /// Stops services (all when none is named) and keeps them.

@@ -109,6 +109,11 @@ async fn operation_that_gave_up_says_why_and_goes_on_from_its_step_when_retried(
         Job::<hosting::Hosting>::run(again, house.hosting.clone(), attempt).await.unwrap();
         assert_eq!(sites::get_any(&house.hosting.db, &site.id).await.unwrap().state, SiteState::Failed);
 
+        // Its job is still being put away: an operation that nobody works on would run forever.
+        let early = operations::retry(&house.hosting, &actor, &site.id).await;
+        assert!(matches!(&early, Err(Error::Conflict(message)) if message.contains("try again in a moment")), "{}: {early:?}", house.on());
+        assert_eq!(running(&house).await, 0);
+
         house.hosting.db.execute(sql("update job set state = 'dead'")).await.unwrap();
         let retried = operations::retry(&house.hosting, &actor, &site.id).await.unwrap();
         assert_eq!(retried.state, SiteState::Provisioning);

@@ -246,10 +246,10 @@ async fn compose_file_is_what_runs_by_hand() {
           - CMD
           - node
           - health.js
-          interval: 1s
+          interval: 60s
           timeout: 5s
-          retries: 30
-          start_period: 2s
+          retries: 3
+          start_period: 30s
         deploy:
           resources:
             limits:
@@ -327,10 +327,10 @@ async fn compose_file_is_what_runs_by_hand() {
           - -o
           - /dev/null
           - http://127.0.0.1/health
-          interval: 1s
+          interval: 60s
           timeout: 5s
-          retries: 30
-          start_period: 2s
+          retries: 3
+          start_period: 30s
         deploy:
           resources:
             limits:
@@ -376,10 +376,10 @@ async fn compose_file_is_what_runs_by_hand() {
           test:
           - CMD-SHELL
           - pg_isready -q -h 127.0.0.1 -U "$$POSTGRES_USER" -d "$$POSTGRES_DB"
-          interval: 1s
+          interval: 60s
           timeout: 5s
-          retries: 30
-          start_period: 2s
+          retries: 3
+          start_period: 30s
         deploy:
           resources:
             limits:
@@ -431,10 +431,10 @@ async fn compose_file_is_what_runs_by_hand() {
           - -o
           - /dev/null
           - http://127.0.0.1:4200/healthz
-          interval: 1s
+          interval: 60s
           timeout: 5s
-          retries: 30
-          start_period: 2s
+          retries: 3
+          start_period: 30s
         deploy:
           resources:
             limits:

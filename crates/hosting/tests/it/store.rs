@@ -14,7 +14,7 @@ use hosting::templates::Kind;
 use kit::jobs::{self, Enqueue, Registry};
 use kit::{Error, Result};
 
-use crate::house::{complaint, houses, houses_with, new_site, new_site_at};
+use crate::house::{House, complaint, houses, houses_with, new_site, new_site_at};
 
 fn is_missing<T>(outcome: &Result<T>) -> bool {
     matches!(outcome, Err(Error::NotFound(_)))
@@ -261,29 +261,62 @@ async fn purged_archive_frees_the_address_and_not_before() {
         let site = house.create(&actor, &ada, "ada").await.unwrap();
         let kept = house.create(&actor, &ada, "kept").await.unwrap();
         house.settle(&site.id, SiteState::Archived).await;
+        make_archive(&house, &site);
         let archive = house.hosting.archive_folder(&site);
-        std::fs::create_dir_all(&archive).unwrap();
-        std::fs::write(archive.join("site.tar.gz"), "secrets").unwrap();
-        let written_at = UNIX_EPOCH + Duration::from_millis(u64::try_from(house.hosting.clock.now().0).unwrap());
-        std::fs::File::open(&archive).unwrap().set_modified(written_at).unwrap();
-
-        let purge = async || {
-            let clock = &house.hosting.clock;
-            let job = PurgeArchives {};
-            house.hosting.db.write(async |tx| jobs::enqueue::<Hosting, _>(&tx, clock, &job, Enqueue::default()).await).await.unwrap();
-            house.work(Registry::default().job::<PurgeArchives>()).await;
-        };
         house.hosting.clock.advance(Duration::from_secs(7 * 86_400 - 1));
-        purge().await;
+        purge(&house).await;
         assert_eq!(complaint(house.create(&bob_actor, &bob, "ada").await).0, "subdomain", "{}", house.on());
         assert!(archive.join("site.tar.gz").is_file());
 
         house.hosting.clock.advance(Duration::from_secs(2));
-        purge().await;
+        purge(&house).await;
         assert!(!archive.exists());
         assert!(is_missing(&sites::get_any(&house.hosting.db, &site.id).await));
         assert_eq!(house.create(&bob_actor, &bob, "ada").await.unwrap().domain, site.domain, "{}", house.on());
         assert_eq!(sites::get_any(&house.hosting.db, &kept.id).await.unwrap().id, kept.id);
+    }
+}
+
+async fn purge(house: &House) {
+    let (clock, job) = (&house.hosting.clock, PurgeArchives {});
+    house.hosting.db.write(async |tx| jobs::enqueue::<Hosting, _>(&tx, clock, &job, Enqueue::default()).await).await.unwrap();
+    house.work(Registry::default().job::<PurgeArchives>()).await;
+}
+
+/// An archive as it is after a deletion at this moment of the house.
+fn make_archive(house: &House, site: &Site) {
+    let archive = house.hosting.archive_folder(site);
+    std::fs::create_dir_all(&archive).unwrap();
+    std::fs::write(archive.join("site.tar.gz"), "secrets").unwrap();
+    let written_at = UNIX_EPOCH + Duration::from_millis(u64::try_from(house.hosting.clock.now().0).unwrap());
+    std::fs::File::open(&archive).unwrap().set_modified(written_at).unwrap();
+}
+
+#[tokio::test]
+async fn purge_finds_what_is_due_among_hundreds_and_leaves_what_is_being_restored() {
+    for house in houses().await {
+        let (ada, actor) = house.customer("ada").await;
+        let old = house.create(&actor, &ada, "old").await.unwrap();
+        let restoring = house.create(&actor, &ada, "restoring").await.unwrap();
+        for site in [&old, &restoring] {
+            house.settle(&site.id, SiteState::Archived).await;
+            make_archive(&house, site);
+        }
+        house.hosting.clock.advance(Duration::from_secs(8 * 86_400));
+        let many = "with recursive number (n) as (select 1 union all select n + 1 from number where n < 250)
+                    insert into site (id, customer_id, kind, name, domain, state, template_version, release_id, network_slot, secrets, owner_email,
+                                      certificate_state, certificate_attempt, created_at, updated_at, archived_at)
+                    select 'app_' || (10000000 + n), $1, 'portfolio', 'One of many', n || '.many.test', 'archived', '1', 'rel_000000000000000001', 0,
+                           'sealed', 'a@b.test', 'valid', 0, cast($2 as bigint), cast($2 as bigint), cast($2 as bigint)
+                    from number";
+        let now = house.hosting.clock.now();
+        assert_eq!(house.hosting.db.execute(kit::sql(many).bind(&ada).bind(now)).await.unwrap(), 250);
+        operations::request(&house.hosting, &actor, &restoring.id, OperationKind::Restore).await.unwrap();
+        purge(&house).await;
+        assert!(is_missing(&sites::get_any(&house.hosting.db, &old.id).await), "{}", house.on());
+        assert!(!house.hosting.archive_folder(&old).exists());
+        assert!(house.hosting.archive_folder(&restoring).join("site.tar.gz").is_file(), "{}", house.on());
+        assert_eq!(house.test.count("select cast(count(*) as bigint) from site").await, 251);
     }
 }
 

@@ -82,8 +82,6 @@ fn health(states: impl Iterator<Item = ServiceState> + Clone) -> (Status, &'stat
         (Status::Error, "Error")
     } else if any(&[ServiceState::Restarting]) {
         (Status::Restarting, "Restarting")
-    } else if any(&[ServiceState::Starting]) {
-        (Status::Provisioning, "Starting")
     } else {
         (Status::Running, "Running")
     }
@@ -93,7 +91,6 @@ fn health(states: impl Iterator<Item = ServiceState> + Clone) -> (Status, &'stat
 pub(crate) fn service_status(state: ServiceState) -> Markup {
     let (status, word) = match state {
         ServiceState::Running => (Status::Running, "Running"),
-        ServiceState::Starting => (Status::Provisioning, "Starting"),
         ServiceState::Unhealthy => (Status::Error, "Unhealthy"),
         ServiceState::Restarting => (Status::Restarting, "Restarting"),
         ServiceState::Stopped => (Status::Stopped, "Stopped"),
@@ -196,8 +193,7 @@ mod tests {
         use ServiceState::*;
         for (states, word) in [
             (&[Running, Running][..], "Running"),
-            (&[Running, Starting], "Starting"),
-            (&[Starting, Restarting], "Restarting"),
+            (&[Running, Restarting], "Restarting"),
             (&[Restarting, Unhealthy], "Error"),
             (&[Running, Missing], "Error"),
         ] {

@@ -1,5 +1,6 @@
 //! The card *Your site is ready*: address, repository, how the owner signs in.
 
+use hosting::SiteState;
 use maud::{Markup, html};
 use ui::badge::{self, Tone};
 use ui::button::{self, Button};
@@ -15,15 +16,16 @@ pub(super) fn card(facts: &Facts, password: Option<&str>) -> Markup {
     let site = &facts.site;
     // Every template has its owner's door there.
     let owner = format!("{}/owner", facts.url);
+    let is_up = site.state == SiteState::Active;
     let age = facts.now.0 - site.created_at.0;
     card::card(Card {
-        title: "Your site is ready",
-        badge: if age < NEW_MS { badge::tag(Tone::Ok, "New") } else { Markup::default() },
-        hint: "Sign in on it with this e-mail and password, and change texts and pictures right on the page.",
+        title: if is_up { "Your site is ready" } else { "Your site" },
+        badge: if is_up && age < NEW_MS { badge::tag(Tone::Ok, "New") } else { Markup::default() },
+        hint: "Sign in on your site with this e-mail and password, and change texts and pictures right on the page.",
         body: card::kv(&[
             ("Address", html! { a.link-external href=(facts.url) { (facts.url) (icon::external_link()) } }),
             ("Repository", copy::copy_field("Repository clone URL", &facts.repository_url)),
-            ("Owner sign-in", html! { a.link-external href=(owner) { (owner) (icon::external_link()) } }),
+            ("Editing", html! { a.link-external href=(owner) { "Sign in on your site" (icon::external_link()) } }),
             ("Sign-in e-mail", copy::copy_field("Sign-in e-mail", &site.owner_email)),
             (
                 "Password",
