@@ -2,22 +2,14 @@
 
 use std::{env, fs, path::Path, process};
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "cargo speaks to build scripts by environment variables"
-)]
+#[expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts by environment variables")]
 fn main() {
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
     let dist = Path::new(&root).join("../../frontend/dist");
-    println!(
-        "cargo::rerun-if-changed={}",
-        dist.join("manifest.json").display()
-    );
+    println!("cargo::rerun-if-changed={}", dist.join("manifest.json").display());
 
     let Ok(manifest) = fs::read_to_string(dist.join("manifest.json")) else {
-        println!(
-            "cargo::error=frontend/dist is missing: run `npm --prefix frontend ci && npm --prefix frontend run build` first"
-        );
+        println!("cargo::error=frontend/dist is missing: run `npm --prefix frontend ci && npm --prefix frontend run build` first");
         process::exit(1);
     };
 
@@ -43,9 +35,5 @@ fn main() {
 
 fn compressed(file: &Path, ending: &str) -> String {
     let file = format!("{}.{ending}", file.display());
-    if Path::new(&file).exists() {
-        format!("Some(include_bytes!({file:?}))")
-    } else {
-        "None".to_owned()
-    }
+    if Path::new(&file).exists() { format!("Some(include_bytes!({file:?}))") } else { "None".to_owned() }
 }

@@ -109,16 +109,16 @@ pub async fn list(db: &Db, actor: &Actor, query: &AuditQuery) -> Result<Page<Aud
     let rows = db
         .all(
             sql("select id, at, member_id, actor_name, how, token_id, customer_id, action, subject, detail, ip from audit")
-            .and(if customer.is_some() { "where customer_id = $1" } else { "where cast($1 as text) is null" })
-            .and(if query.member.is_some() { "and member_id = $2" } else { "and cast($2 as text) is null" })
-            .and(if query.action.is_some() { "and action = $3" } else { "and cast($3 as text) is null" })
-            .and(if query.before.is_some() { "and id < $4" } else { "and cast($4 as text) is null" })
-            .and("order by id desc limit $5")
-            .bind(customer)
-            .bind(query.member.as_ref())
-            .bind(query.action.as_deref())
-            .bind(query.before.as_ref())
-            .bind(limit + 1),
+                .and(if customer.is_some() { "where customer_id = $1" } else { "where cast($1 as text) is null" })
+                .and(if query.member.is_some() { "and member_id = $2" } else { "and cast($2 as text) is null" })
+                .and(if query.action.is_some() { "and action = $3" } else { "and cast($3 as text) is null" })
+                .and(if query.before.is_some() { "and id < $4" } else { "and cast($4 as text) is null" })
+                .and("order by id desc limit $5")
+                .bind(customer)
+                .bind(query.member.as_ref())
+                .bind(query.action.as_deref())
+                .bind(query.before.as_ref())
+                .bind(limit + 1),
         )
         .await?;
     Ok(Page::cut(rows, limit, |row: &AuditRow| row.id.clone()))

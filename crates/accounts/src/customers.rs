@@ -160,10 +160,7 @@ pub async fn rename(db: &Db, clock: &Clock, actor: &Actor, id: &CustomerId, name
         if before.name == name {
             return Ok(());
         }
-        tx.execute(
-            sql("update customer set name = $2, name_folded = $3 where id = $1").bind(id).bind(&name).bind(name.folded()),
-        )
-        .await?;
+        tx.execute(sql("update customer set name = $2, name_folded = $3 where id = $1").bind(id).bind(&name).bind(name.folded())).await?;
         told(&tx, clock, actor, id, "customer.rename", json!({ "from": before.name, "to": name })).await
     })
     .await

@@ -77,14 +77,7 @@ pub struct Invited {
 }
 
 /// Invites someone, in place of an earlier invitation of theirs to the same customer. [`Error::Conflict`] when they are a member already.
-pub async fn create(
-    db: &Db,
-    clock: &Clock,
-    mailer: &Mailer,
-    actor: &Actor,
-    base_url: &str,
-    new: NewInvitation,
-) -> Result<Invited> {
+pub async fn create(db: &Db, clock: &Clock, mailer: &Mailer, actor: &Actor, base_url: &str, new: NewInvitation) -> Result<Invited> {
     actor.may(Permission::WriteMembers)?;
     db.write(async |tx| {
         members::may_grant(&tx, actor, &new.role).await?;
@@ -189,14 +182,7 @@ fn by_token(token: &str, now: Timestamp) -> Sql {
 }
 
 /// Makes the invited person a member and signs them in. Works once.
-pub async fn accept(
-    db: &Db,
-    clock: &Clock,
-    client: &Client,
-    token: &str,
-    name: PersonName,
-    password: Password,
-) -> Result<SignedIn> {
+pub async fn accept(db: &Db, clock: &Clock, client: &Client, token: &str, name: PersonName, password: Password) -> Result<SignedIn> {
     let gone = || Error::not_found("the invitation (it works once and for 7 days)");
     // Looked up first, so that nobody without an invitation can have us hash.
     find(db, clock, token).await?.ok_or_else(gone)?;

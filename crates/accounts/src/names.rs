@@ -172,9 +172,26 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused() {
         for text in [
-            "", "ada", "@example.com", "ada@", "ada@example", "ada@.com", "ada@example..com", "ada@example.com.", ".ada@example.com", "a..b@example.com",
-            "ada lovelace@example.com", "\"ada\"@example.com", "ada@exa mple.com", "ada@example.com\r\nBcc: eve@example.com", "a\0da@example.com", "ada,eve@example.com",
-            "<ada@example.com>", "adı@example.com", "ada@-x-.com", "ada@exam_ple.com/..",
+            "",
+            "ada",
+            "@example.com",
+            "ada@",
+            "ada@example",
+            "ada@.com",
+            "ada@example..com",
+            "ada@example.com.",
+            ".ada@example.com",
+            "a..b@example.com",
+            "ada lovelace@example.com",
+            "\"ada\"@example.com",
+            "ada@exa mple.com",
+            "ada@example.com\r\nBcc: eve@example.com",
+            "a\0da@example.com",
+            "ada,eve@example.com",
+            "<ada@example.com>",
+            "adı@example.com",
+            "ada@-x-.com",
+            "ada@exam_ple.com/..",
         ] {
             assert!(Email::parse(text).is_err(), "{text:?}");
         }

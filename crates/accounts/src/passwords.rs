@@ -40,8 +40,7 @@ static COMPUTED: AtomicU64 = AtomicU64::new(0);
 static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(AT_ONCE)));
 
 /// Verified in place of the hash of a member who does not exist, so that the answer takes as long. No password has it.
-const NOBODYS_HASH: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$aW5ua2VlcGVyLW5vYm9keQ$bm90IHRoZSBoYXNoIG9mIGFueSBwYXNzd29yZCBhdCA";
+const NOBODYS_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$aW5ua2VlcGVyLW5vYm9keQ$bm90IHRoZSBoYXNoIG9mIGFueSBwYXNzd29yZCBhdCA";
 
 /// A password that was accepted as one.
 #[derive(Debug, Clone)]
@@ -219,12 +218,34 @@ mod tests {
 
     #[test]
     fn phrases_are_accepted_and_the_well_known_is_not() {
-        for good in ["correct horse battery staple", "tangerine-42-lamp", "пароль из слов", "        x  yz abc", "password for my garden shed", "q8F!z0_pLm"] {
+        for good in [
+            "correct horse battery staple",
+            "tangerine-42-lamp",
+            "пароль из слов",
+            "        x  yz abc",
+            "password for my garden shed",
+            "q8F!z0_pLm",
+        ] {
             assert!(parse(good).is_ok(), "{good}");
         }
         for bad in [
-            "", "short", "123456789", "1234567890", "password123", "Password1234!", "PASSWORD2024", "qwertyuiop", "iloveyou123", "innkeeper2025", "aaaaaaaaaaaa",
-            "abababababab", "1q2w3e4r5t", "passwordpassword", "letmein12345", "admin admin!", "0123456789",
+            "",
+            "short",
+            "123456789",
+            "1234567890",
+            "password123",
+            "Password1234!",
+            "PASSWORD2024",
+            "qwertyuiop",
+            "iloveyou123",
+            "innkeeper2025",
+            "aaaaaaaaaaaa",
+            "abababababab",
+            "1q2w3e4r5t",
+            "passwordpassword",
+            "letmein12345",
+            "admin admin!",
+            "0123456789",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

@@ -265,9 +265,7 @@ pub async fn list(db: &Db, clock: &Clock, actor: &Actor) -> Result<Vec<Session>>
 pub async fn revoke(db: &Db, clock: &Clock, actor: &Actor, id: &SessionId) -> Result<()> {
     actor.may(Permission::OwnAccount)?;
     db.write(async |tx| {
-        let ended = tx
-            .execute(sql("delete from session where id = $1 and member_id = $2").bind(id).bind(actor.member_id()))
-            .await?;
+        let ended = tx.execute(sql("delete from session where id = $1 and member_id = $2").bind(id).bind(actor.member_id())).await?;
         if ended == 0 {
             return Err(Error::not_found("the session"));
         }
@@ -297,10 +295,7 @@ pub async fn sign_out_everywhere(db: &Db, clock: &Clock, actor: &Actor) -> Resul
 
 /// Ends a member's sessions but the one to keep. Returns how many.
 pub(crate) async fn end_all(tx: &Tx, member: &MemberId, keep: Option<&SessionId>) -> Result<u64> {
-    tx.execute(
-        sql("delete from session where member_id = $1 and (cast($2 as text) is null or id <> $2)").bind(member).bind(keep),
-    )
-    .await
+    tx.execute(sql("delete from session where member_id = $1 and (cast($2 as text) is null or id <> $2)").bind(member).bind(keep)).await
 }
 
 async fn told(

@@ -35,8 +35,12 @@ pub const MAIL_TO_ONE: Limits =
     Limits { free: 3, first_pause: Duration::from_secs(60), longest_pause: Duration::from_secs(3600), forget_after: KEPT };
 
 /// Mails that one sender or one address can have sent to different mailboxes.
-pub const MAIL_FROM_ONE: Limits =
-    Limits { free: 20, first_pause: Duration::from_secs(60), longest_pause: Duration::from_secs(3600), forget_after: Duration::from_secs(3600) };
+pub const MAIL_FROM_ONE: Limits = Limits {
+    free: 20,
+    first_pause: Duration::from_secs(60),
+    longest_pause: Duration::from_secs(3600),
+    forget_after: Duration::from_secs(3600),
+};
 
 impl Limits {
     /// The pause that follows the try of this number.

@@ -43,7 +43,8 @@ pub struct Token {
 
 from_row!(Token { id, member_id, name, scopes, created_at, expires_at, last_used_at });
 
-const SELECT: &str = "select api_token.id, api_token.member_id, api_token.name, api_token.scopes, api_token.created_at, api_token.expires_at,
+const SELECT: &str =
+    "select api_token.id, api_token.member_id, api_token.name, api_token.scopes, api_token.created_at, api_token.expires_at,
        api_token.last_used_at
 from api_token";
 
@@ -84,8 +85,7 @@ pub async fn create(db: &Db, clock: &Clock, actor: &Actor, member: &MemberId, ne
         if let Some(scope) = new.scopes.iter().find(|scope| !owner.role.has_use_for(*scope)) {
             return Err(Error::invalid("scopes", format!("The role {} has no use for {scope}.", owner.role.as_str())));
         }
-        let (count,): (i64,) =
-            tx.one(sql("select cast(count(*) as bigint) from api_token where member_id = $1").bind(member)).await?;
+        let (count,): (i64,) = tx.one(sql("select cast(count(*) as bigint) from api_token where member_id = $1").bind(member)).await?;
         if count >= MOST {
             return Err(Error::conflict(format!("There are {MOST} tokens already. Revoke one that is not needed.")));
         }
@@ -227,9 +227,7 @@ pub async fn authenticate(db: &Db, clock: &Clock, client: &Client, secret: &str)
     if found.last_used_at.is_none_or(|at| now.since(at) >= USED_EVERY) {
         let noted = db
             .execute(
-                sql("update api_token set last_used_at = $2 where id = $1 and coalesce(last_used_at, 0) <= $2")
-                    .bind(&found.id)
-                    .bind(now),
+                sql("update api_token set last_used_at = $2 where id = $1 and coalesce(last_used_at, 0) <= $2").bind(&found.id).bind(now),
             )
             .await;
         // A full disk must not shut every program out.

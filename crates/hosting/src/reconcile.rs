@@ -94,10 +94,7 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Certificates {
 
 /// Makes Traefik ask for a site's certificate anew: it does so only when the configuration really changes.
 pub async fn ask_again(hosting: &Hosting, site: &crate::Site) -> Result<()> {
-    hosting
-        .db
-        .execute(sql("update site set certificate_attempt = certificate_attempt + 1 where id = $1").bind(&site.id))
-        .await?;
+    hosting.db.execute(sql("update site set certificate_attempt = certificate_attempt + 1 where id = $1").bind(&site.id)).await?;
     let site = sites::get_any(&hosting.db, &site.id).await?;
     if let Some(target) = wanted(site.state) {
         hosting.proxy.write_route(&site, target).await?;
@@ -121,7 +118,8 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Templates {
         images::ensure(&images::Settings::new(hosting.image_cache()), |_| {}).await?;
         let mut built = 0;
         for template in templates::all() {
-            built += prepare_template(&hosting, template).await.inspect_err(|error| warn!("preparing template `{}`: {error}", template.kind))?;
+            built +=
+                prepare_template(&hosting, template).await.inspect_err(|error| warn!("preparing template `{}`: {error}", template.kind))?;
         }
         Ok(format!("{} templates ready, {built} images built", templates::all().len()))
     }

@@ -15,9 +15,11 @@ pub struct DataLock {
 /// Makes the folder (owner only) with what belongs in it.
 pub fn prepare(data: &Path) -> Result<()> {
     for folder in [data.to_owned(), data.join("secrets"), data.join("logs")] {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(|error| {
-            Error::unavailable_because(format!("the data folder {} cannot be created", folder.display()), error)
-        })?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .map_err(|error| Error::unavailable_because(format!("the data folder {} cannot be created", folder.display()), error))?;
     }
     Ok(())
 }

@@ -88,7 +88,8 @@ impl Stack {
         let hosting = open(&data, &surroundings, &options).await;
         limit_tries(&hosting.db, options.tries).await;
         let customer = add_customer(&hosting, "Test Customer").await;
-        let stack = Stack { hosting, customer, data, surroundings, options, stop: CancellationToken::new(), _folder: folder, _alone: alone };
+        let stack =
+            Stack { hosting, customer, data, surroundings, options, stop: CancellationToken::new(), _folder: folder, _alone: alone };
         if !stack.options.idle {
             stack.work();
         }

@@ -29,15 +29,10 @@ const NOW: i64 = 1_795_245_365_000;
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
-const BRAND: Brand<'static> = Brand {
-    name: "Innkeeper",
-    href: "/",
-};
+const BRAND: Brand<'static> = Brand { name: "Innkeeper", href: "/" };
 
 fn main() -> io::Result<()> {
-    let folder = env::args()
-        .nth(1)
-        .unwrap_or_else(|| "/tmp/ui-gallery".to_owned());
+    let folder = env::args().nth(1).unwrap_or_else(|| "/tmp/ui-gallery".to_owned());
     let folder = Path::new(&folder);
     let pages: [(&str, Markup); 18] = [
         ("sign-in", sign_in()),
@@ -56,18 +51,7 @@ fn main() -> io::Result<()> {
         ("jobs", jobs()),
         ("audit", audit()),
         ("problem", not_found()),
-        (
-            "error",
-            page::error(
-                BRAND,
-                Theme::System,
-                Problem {
-                    status: 500,
-                    reference: "req_0f3a9c2e",
-                    ..Problem::default()
-                },
-            ),
-        ),
+        ("error", page::error(BRAND, Theme::System, Problem { status: 500, reference: "req_0f3a9c2e", ..Problem::default() })),
         ("parts", parts()),
     ];
 
@@ -76,18 +60,8 @@ fn main() -> io::Result<()> {
         fs::write(folder.join(format!("{name}.html")), &markup.0)?;
         println!("{name}: {} kB", markup.0.len() / 1000);
     }
-    let index =
-        html! { ul { @for (name, _) in &pages { li { a href={ (name) ".html" } { (name) } } } } };
-    fs::write(
-        folder.join("index.html"),
-        page::bare(Bare {
-            brand: BRAND,
-            title: "Gallery",
-            body: index,
-            ..Bare::default()
-        })
-        .0,
-    )?;
+    let index = html! { ul { @for (name, _) in &pages { li { a href={ (name) ".html" } { (name) } } } } };
+    fs::write(folder.join("index.html"), page::bare(Bare { brand: BRAND, title: "Gallery", body: index, ..Bare::default() }).0)?;
     fs::write(
         folder.join("palette.json"),
         r#"[{"group":"Sites","label":"atelier-nord.example","hint":"Atelier Nord","href":"site.html"},{"group":"Sites","label":"nordlicht-shop.example","hint":"Nordlicht GmbH","href":"site.html"},{"group":"Customers","label":"Nordlicht GmbH","hint":"3 sites","href":"customer.html"},{"group":"Actions","label":"New site","href":"site-new.html"}]"#,
@@ -106,9 +80,7 @@ fn write_assets(folder: &Path) -> io::Result<()> {
 }
 
 fn customer_rail(current: &str) -> Vec<RailGroup<'static>> {
-    let item = |label: &'static str, href: &'static str, picture: Markup| {
-        RailItem::new(label, href, picture, label == current)
-    };
+    let item = |label: &'static str, href: &'static str, picture: Markup| RailItem::new(label, href, picture, label == current);
     vec![RailGroup {
         label: "",
         items: vec![
@@ -136,10 +108,7 @@ fn operator_rail(current: &str) -> Vec<RailGroup<'static>> {
             items: vec![
                 item("Overview", icon::layout_grid()),
                 item("Live activity", icon::activity()),
-                RailItem {
-                    count: Some(3),
-                    ..item("Alerts", icon::bell())
-                },
+                RailItem { count: Some(3), ..item("Alerts", icon::bell()) },
             ],
         },
         RailGroup {
@@ -154,34 +123,16 @@ fn operator_rail(current: &str) -> Vec<RailGroup<'static>> {
         },
         RailGroup {
             label: "Sites",
-            items: vec![
-                item("Sites", icon::globe()),
-                item("Deployments", icon::rocket()),
-                item("Hosts", icon::server()),
-            ],
+            items: vec![item("Sites", icon::globe()), item("Deployments", icon::rocket()), item("Hosts", icon::server())],
         },
         RailGroup {
             label: "Business",
-            items: vec![
-                item("Performance", icon::gauge()),
-                item("Costs", icon::coins()),
-                item("Reports", icon::file_text()),
-            ],
+            items: vec![item("Performance", icon::gauge()), item("Costs", icon::coins()), item("Reports", icon::file_text())],
         },
-        RailGroup {
-            label: "Builder",
-            items: vec![
-                item("Prompts", icon::message_square()),
-                item("Components", icon::blocks()),
-            ],
-        },
+        RailGroup { label: "Builder", items: vec![item("Prompts", icon::message_square()), item("Components", icon::blocks())] },
         RailGroup {
             label: "House",
-            items: vec![
-                item("Jobs", icon::list_checks()),
-                item("Audit log", icon::scroll_text()),
-                item("Settings", icon::settings()),
-            ],
+            items: vec![item("Jobs", icon::list_checks()), item("Audit log", icon::scroll_text()), item("Settings", icon::settings())],
         },
     ]
 }
@@ -386,17 +337,10 @@ fn site_columns() -> [Column<'static>; 6] {
     [
         Column::new("Site").sorted("?sort=-site", Sorted::Ascending),
         Column::new("Status").sorted("?sort=status", Sorted::No),
-        Column::number("Uptime, 30 d")
-            .sorted("?sort=uptime", Sorted::No)
-            .minor(),
+        Column::number("Uptime, 30 d").sorted("?sort=uptime", Sorted::No).minor(),
         Column::number("Visits, 30 d").sorted("?sort=visits", Sorted::No),
-        Column {
-            tight: true,
-            ..Column::new("Trend").minor()
-        },
-        Column::new("Deployed")
-            .sorted("?sort=deployed", Sorted::No)
-            .minor(),
+        Column { tight: true, ..Column::new("Trend").minor() },
+        Column::new("Deployed").sorted("?sort=deployed", Sorted::No).minor(),
     ]
 }
 
@@ -408,12 +352,7 @@ fn sites() -> Markup {
         summary: html! { "Four of eight sites are up. " a href="site.html" { "kaffee-und-korn.example" } " needs attention." },
         actions: button::link(
             "site-new.html",
-            Button {
-                label: "New site",
-                kind: Kind::Primary,
-                icon: Some(icon::plus()),
-                ..Button::default()
-            },
+            Button { label: "New site", kind: Kind::Primary, icon: Some(icon::plus()), ..Button::default() },
         ),
         rail: &customer_rail("Sites"),
         body: html! {
@@ -464,29 +403,11 @@ fn site_new() -> Markup {
             picture: Some(sketch::shop()),
             ..field::Card::default()
         },
-        field::Card {
-            value: "blog",
-            title: "Blog",
-            text: "Articles and a feed.",
-            picture: Some(sketch::blog()),
-            ..field::Card::default()
-        },
+        field::Card { value: "blog", title: "Blog", text: "Articles and a feed.", picture: Some(sketch::blog()), ..field::Card::default() },
     ];
     let plans = [
-        field::Card {
-            value: "small",
-            title: "Small",
-            text: "1 CPU, 512 MB",
-            note: "€9",
-            ..field::Card::default()
-        },
-        field::Card {
-            value: "medium",
-            title: "Medium",
-            text: "2 CPU, 2 GB",
-            note: "€19",
-            ..field::Card::default()
-        },
+        field::Card { value: "small", title: "Small", text: "1 CPU, 512 MB", note: "€9", ..field::Card::default() },
+        field::Card { value: "medium", title: "Medium", text: "2 CPU, 2 GB", note: "€19", ..field::Card::default() },
         field::Card {
             value: "large",
             title: "Large",
@@ -532,19 +453,13 @@ fn site_new() -> Markup {
 
 fn provisioning() -> Markup {
     let list = [
-        Step {
-            duration_ms: Some(120),
-            ..Step::new(State::Done, "Reserved the name")
-        },
+        Step { duration_ms: Some(120), ..Step::new(State::Done, "Reserved the name") },
         Step {
             duration_ms: Some(2_310),
             text: "3 services from template business 1.4".into(),
             ..Step::new(State::Done, "Wrote the project")
         },
-        Step {
-            duration_ms: Some(840),
-            ..Step::new(State::Done, "Created the repository")
-        },
+        Step { duration_ms: Some(840), ..Step::new(State::Done, "Created the repository") },
         Step {
             duration_ms: Some(41_000),
             started_at: Some(NOW - 41_000),
@@ -586,49 +501,20 @@ fn provisioning() -> Markup {
 }
 
 fn build_log() -> Vec<Line<'static>> {
-    let line = |at: &'static str, severity, text: &'static str| Line {
-        at: at.into(),
-        severity,
-        text: text.into(),
-        ..Line::default()
-    };
+    let line = |at: &'static str, severity, text: &'static str| Line { at: at.into(), severity, text: text.into(), ..Line::default() };
     vec![
-        line(
-            "07:14:02",
-            Severity::Info,
-            "#1 [internal] load build definition from Dockerfile",
-        ),
-        line(
-            "07:14:02",
-            Severity::Debug,
-            "#1 transferring dockerfile: 1.21kB done",
-        ),
-        line(
-            "07:14:03",
-            Severity::Info,
-            "#5 [build 1/7] FROM node:20-slim",
-        ),
-        line(
-            "07:14:09",
-            Severity::Info,
-            "#9 [build 3/7] COPY package.json package-lock.json ./",
-        ),
+        line("07:14:02", Severity::Info, "#1 [internal] load build definition from Dockerfile"),
+        line("07:14:02", Severity::Debug, "#1 transferring dockerfile: 1.21kB done"),
+        line("07:14:03", Severity::Info, "#5 [build 1/7] FROM node:20-slim"),
+        line("07:14:09", Severity::Info, "#9 [build 3/7] COPY package.json package-lock.json ./"),
         line(
             "07:14:11",
             Severity::Warn,
             "npm warn deprecated inflight@1.0.6: This module is not supported, and leaks memory. Use lru-cache if you want a good and tested way to coalesce async requests",
         ),
         line("07:14:31", Severity::Info, "added 412 packages in 19s"),
-        line(
-            "07:14:32",
-            Severity::Error,
-            "Error: connect ECONNREFUSED db:3306 (tried again in 2 s)",
-        ),
-        line(
-            "07:14:34",
-            Severity::Info,
-            "#12 [build 6/7] RUN npm run build",
-        ),
+        line("07:14:32", Severity::Error, "Error: connect ECONNREFUSED db:3306 (tried again in 2 s)"),
+        line("07:14:34", Severity::Info, "#12 [build 6/7] RUN npm run build"),
     ]
 }
 
@@ -663,9 +549,7 @@ fn site_hero(current: &str) -> Markup {
     }
 }
 
-const CPU: &[f64] = &[
-    12.0, 14.0, 13.0, 18.0, 22.0, 19.0, 16.0, 15.0, 17.0, 14.0, 21.0, 34.0, 26.0, 18.0, 15.0, 14.0,
-];
+const CPU: &[f64] = &[12.0, 14.0, 13.0, 18.0, 22.0, 19.0, 16.0, 15.0, 17.0, 14.0, 21.0, 34.0, 26.0, 18.0, 15.0, 14.0];
 
 fn site() -> Markup {
     let lines = runtime_log();
@@ -676,10 +560,7 @@ fn site() -> Markup {
         crumbs: &[Crumb::new("Sites", "sites.html")],
         toasts: &[
             Toast::ok("Deployed 4f9c21a"),
-            Toast::bad(
-                "Could not send the mail",
-                "The mail server refused the address. Check it under Account.",
-            ),
+            Toast::bad("Could not send the mail", "The mail server refused the address. Check it under Account."),
         ],
         body: html! {
             (site_hero("overview"))
@@ -764,12 +645,7 @@ fn site() -> Markup {
 }
 
 fn spark(values: &[f64], tone: Tone) -> Markup {
-    chart::sparkline(Sparkline {
-        values,
-        label: "The last hour",
-        tone,
-        ..Sparkline::default()
-    })
+    chart::sparkline(Sparkline { values, label: "The last hour", tone, ..Sparkline::default() })
 }
 
 fn runtime_log() -> Vec<Line<'static>> {
@@ -784,25 +660,10 @@ fn runtime_log() -> Vec<Line<'static>> {
         line("07:11:58", "www", Severity::Info, "GET /works/3 200 9 ms"),
         line("07:12:02", "api", Severity::Info, "POST /contact 201 48 ms"),
         line("07:12:03", "alert", Severity::Debug, "ping from 3 clients"),
-        line(
-            "07:13:20",
-            "api",
-            Severity::Warn,
-            "slow query: 812 ms select name, price from product order by sold desc limit 40",
-        ),
-        line(
-            "07:14:51",
-            "api",
-            Severity::Error,
-            "mail: 550 mailbox unavailable <info@kunde.example>",
-        ),
+        line("07:13:20", "api", Severity::Warn, "slow query: 812 ms select name, price from product order by sold desc limit 40"),
+        line("07:14:51", "api", Severity::Error, "mail: 550 mailbox unavailable <info@kunde.example>"),
         line("07:15:07", "www", Severity::Info, "GET / 200 7 ms"),
-        line(
-            "07:16:01",
-            "www",
-            Severity::Info,
-            "GET /favicon.svg 304 1 ms",
-        ),
+        line("07:16:01", "www", Severity::Info, "GET /favicon.svg 304 1 ms"),
     ]
 }
 
@@ -852,11 +713,7 @@ fn delete_site() -> Confirm<'static> {
         id: "delete-site",
         title: "Delete atelier-nord.example?",
         text: "This cannot be undone. It is gone within a minute:",
-        loses: &[
-            "312 MB of database and 4.3 GB of files",
-            "14 backups",
-            "The repository with 231 commits",
-        ],
+        loses: &["312 MB of database and 4.3 GB of files", "14 backups", "The repository with 231 commits"],
         type_name: "atelier-nord.example",
         action: "/sites/app_k3m9x2q7/delete",
         button: "Delete site",
@@ -897,11 +754,7 @@ fn account() -> Markup {
         rail: &customer_rail("Account"),
         tabs: tabs::tabs(
             "Account",
-            &[
-                Tab::new("Members and access", "#", true),
-                Tab::new("Profile", "#", false),
-                Tab::new("Billing", "#", false),
-            ],
+            &[Tab::new("Members and access", "#", true), Tab::new("Profile", "#", false), Tab::new("Billing", "#", false)],
         ),
         body: html! {
             (card::card(Card {
@@ -955,21 +808,12 @@ fn account() -> Markup {
 }
 
 fn overview() -> Markup {
-    let days = [
-        31.0, 34.0, 30.0, 38.0, 41.0, 22.0, 20.0, 39.0, 44.0, 43.0, 47.0, 51.0, 28.0, 49.0,
-    ];
+    let days = [31.0, 34.0, 30.0, 38.0, 41.0, 22.0, 20.0, 39.0, 44.0, 43.0, 47.0, 51.0, 28.0, 49.0];
     operator_page(Page {
         title: "Overview",
         help: "Is everything all right, what changed, what to do next.",
         rail: &operator_rail("Overview"),
-        top: tabs::segmented(
-            "Time range",
-            &[
-                Tab::new("24 h", "#", false),
-                Tab::new("7 d", "#", true),
-                Tab::new("30 d", "#", false),
-            ],
-        ),
+        top: tabs::segmented("Time range", &[Tab::new("24 h", "#", false), Tab::new("7 d", "#", true), Tab::new("30 d", "#", false)]),
         summary: html! { "One site is down and two customers slid into the red since yesterday." },
         body: html! {
             (card::stats(html! {
@@ -1011,56 +855,11 @@ fn overview() -> Markup {
 
 fn customers() -> Markup {
     let names = [
-        (
-            "Nordlicht GmbH",
-            "hello@nordlicht.example",
-            86,
-            Tone::Ok,
-            3,
-            4_900,
-            "Logins rose",
-            [5.0, 6.0, 6.0, 7.0, 8.0],
-        ),
-        (
-            "Atelier Nord",
-            "anna@atelier-nord.example",
-            78,
-            Tone::Ok,
-            1,
-            900,
-            "Steady",
-            [7.0, 7.0, 8.0, 7.5, 7.8],
-        ),
-        (
-            "Kaffee & Korn",
-            "info@kaffee-und-korn.example",
-            41,
-            Tone::Warn,
-            2,
-            2_800,
-            "Support tickets rose",
-            [8.0, 7.0, 6.0, 5.0, 4.0],
-        ),
-        (
-            "Waldwege e. V.",
-            "vorstand@waldwege.example",
-            18,
-            Tone::Bad,
-            1,
-            900,
-            "Invoice overdue",
-            [6.0, 5.0, 3.0, 2.0, 1.8],
-        ),
-        (
-            "Praxis Dr. Lindgren",
-            "praxis@lindgren.example",
-            72,
-            Tone::Ok,
-            1,
-            1_900,
-            "Steady",
-            [7.0, 7.0, 7.0, 7.0, 7.2],
-        ),
+        ("Nordlicht GmbH", "hello@nordlicht.example", 86, Tone::Ok, 3, 4_900, "Logins rose", [5.0, 6.0, 6.0, 7.0, 8.0]),
+        ("Atelier Nord", "anna@atelier-nord.example", 78, Tone::Ok, 1, 900, "Steady", [7.0, 7.0, 8.0, 7.5, 7.8]),
+        ("Kaffee & Korn", "info@kaffee-und-korn.example", 41, Tone::Warn, 2, 2_800, "Support tickets rose", [8.0, 7.0, 6.0, 5.0, 4.0]),
+        ("Waldwege e. V.", "vorstand@waldwege.example", 18, Tone::Bad, 1, 900, "Invoice overdue", [6.0, 5.0, 3.0, 2.0, 1.8]),
+        ("Praxis Dr. Lindgren", "praxis@lindgren.example", 72, Tone::Ok, 1, 1_900, "Steady", [7.0, 7.0, 7.0, 7.0, 7.2]),
         (
             "Musikschule am Alten Hafen und in der Speicherstadt",
             "buero@musikschule.example",
@@ -1071,26 +870,8 @@ fn customers() -> Markup {
             "Fewer logins",
             [8.0, 7.5, 7.0, 6.8, 6.4],
         ),
-        (
-            "Velo Lund AB",
-            "kontakt@velo-lund.example",
-            91,
-            Tone::Ok,
-            4,
-            19_600,
-            "API traffic rose",
-            [7.0, 8.0, 8.5, 9.0, 9.1],
-        ),
-        (
-            "<script>alert('Bobby')</script>",
-            "bobby@tables.example",
-            55,
-            Tone::Warn,
-            1,
-            900,
-            "Steady",
-            [5.0, 5.0, 5.5, 5.0, 5.5],
-        ),
+        ("Velo Lund AB", "kontakt@velo-lund.example", 91, Tone::Ok, 4, 19_600, "API traffic rose", [7.0, 8.0, 8.5, 9.0, 9.1]),
+        ("<script>alert('Bobby')</script>", "bobby@tables.example", 55, Tone::Warn, 1, 900, "Steady", [5.0, 5.0, 5.5, 5.0, 5.5]),
     ];
     let rows = names
         .iter()
@@ -1111,24 +892,13 @@ fn customers() -> Markup {
         title: "Customers",
         help: "Everybody you host for, worst health first.",
         rail: &operator_rail("Customers"),
-        actions: button::link(
-            "#",
-            Button {
-                label: "New customer",
-                kind: Kind::Primary,
-                icon: Some(icon::plus()),
-                ..Button::default()
-            },
-        ),
+        actions: button::link("#", Button { label: "New customer", kind: Kind::Primary, icon: Some(icon::plus()), ..Button::default() }),
         body: table::table(Table {
             caption: "Customers",
             columns: &[
                 Column::new("Customer").sorted("?", Sorted::No),
                 Column::new("Health").sorted("?", Sorted::Descending),
-                Column {
-                    tight: true,
-                    ..Column::new("30 days").minor()
-                },
+                Column { tight: true, ..Column::new("30 days").minor() },
                 Column::new("What moved it").minor(),
                 Column::number("Sites").sorted("?", Sorted::No),
                 Column::number("Per month").sorted("?", Sorted::No),
@@ -1136,11 +906,7 @@ fn customers() -> Markup {
             ],
             rows,
             toolbar: table::toolbar(Toolbar {
-                search: Some(Search {
-                    action: "/admin/customers",
-                    placeholder: "Search customers",
-                    ..Search::default()
-                }),
+                search: Some(Search { action: "/admin/customers", placeholder: "Search customers", ..Search::default() }),
                 chips: &[
                     Chip::counted("All", "?", true, 80),
                     Chip::counted("Healthy", "?", false, 58),
@@ -1150,11 +916,7 @@ fn customers() -> Markup {
                 csv: "/admin/customers.csv",
                 ..Toolbar::default()
             }),
-            pager: Some(Pager {
-                text: "1–8 of 80",
-                previous: None,
-                next: Some("?after=x".into()),
-            }),
+            pager: Some(Pager { text: "1–8 of 80", previous: None, next: Some("?after=x".into()) }),
             ..Table::default()
         }),
         ..Page::default()
@@ -1198,23 +960,19 @@ fn customer() -> Markup {
 }
 
 fn jobs() -> Markup {
-    let row =
-        |id: &str, name: &str, state: (Status, &str), tries: &str, at: i64, took: Option<u64>| {
-            Row::link(
-                "#",
-                [
-                    html! { span.mono { (id) } },
-                    html! { strong { (name) } },
-                    badge::status_as(state.0, state.1),
-                    html! { (tries) },
-                    format::time_ago(NOW - at, NOW),
-                    took.map_or_else(
-                        || card::missing("Not finished"),
-                        |took| html! { (format::duration(took)) },
-                    ),
-                ],
-            )
-        };
+    let row = |id: &str, name: &str, state: (Status, &str), tries: &str, at: i64, took: Option<u64>| {
+        Row::link(
+            "#",
+            [
+                html! { span.mono { (id) } },
+                html! { strong { (name) } },
+                badge::status_as(state.0, state.1),
+                html! { (tries) },
+                format::time_ago(NOW - at, NOW),
+                took.map_or_else(|| card::missing("Not finished"), |took| html! { (format::duration(took)) }),
+            ],
+        )
+    };
     operator_page(Page {
         title: "Jobs",
         help: "Work the house does by itself: what waits, runs, failed and gave up.",
@@ -1248,41 +1006,11 @@ fn jobs() -> Markup {
 
 fn audit() -> Markup {
     let entries = [
-        (
-            4 * MINUTE,
-            "Anna Berg",
-            "site.deploy",
-            "atelier-nord.example",
-            "192.0.2.14",
-        ),
-        (
-            24 * MINUTE,
-            "Olaf Operator",
-            "customer.impersonate",
-            "Kaffee & Korn",
-            "198.51.100.7",
-        ),
-        (
-            3 * HOUR,
-            "Token ci-deploy",
-            "site.restart",
-            "velo-lund.example",
-            "203.0.113.80",
-        ),
-        (
-            9 * HOUR,
-            "Jonas Holm",
-            "member.invite",
-            "mia@atelier-nord.example",
-            "192.0.2.14",
-        ),
-        (
-            2 * DAY,
-            "Olaf Operator",
-            "settings.change",
-            "mail.from",
-            "198.51.100.7",
-        ),
+        (4 * MINUTE, "Anna Berg", "site.deploy", "atelier-nord.example", "192.0.2.14"),
+        (24 * MINUTE, "Olaf Operator", "customer.impersonate", "Kaffee & Korn", "198.51.100.7"),
+        (3 * HOUR, "Token ci-deploy", "site.restart", "velo-lund.example", "203.0.113.80"),
+        (9 * HOUR, "Jonas Holm", "member.invite", "mia@atelier-nord.example", "192.0.2.14"),
+        (2 * DAY, "Olaf Operator", "settings.change", "mail.from", "198.51.100.7"),
     ];
     operator_page(Page {
         title: "Audit log",
@@ -1310,19 +1038,11 @@ fn audit() -> Markup {
                 })
                 .collect(),
             toolbar: table::toolbar(Toolbar {
-                search: Some(Search {
-                    action: "#",
-                    placeholder: "Search who, what, on",
-                    ..Search::default()
-                }),
+                search: Some(Search { action: "#", placeholder: "Search who, what, on", ..Search::default() }),
                 csv: "/audit.csv",
                 ..Toolbar::default()
             }),
-            pager: Some(Pager {
-                text: "5 of 12,480",
-                previous: None,
-                next: Some("?".into()),
-            }),
+            pager: Some(Pager { text: "5 of 12,480", previous: None, next: Some("?".into()) }),
             ..Table::default()
         }),
         ..Page::default()
@@ -1344,21 +1064,8 @@ fn not_found() -> Markup {
 }
 
 fn parts() -> Markup {
-    let tones = [
-        Tone::Neutral,
-        Tone::Accent,
-        Tone::Ok,
-        Tone::Warn,
-        Tone::Serious,
-        Tone::Bad,
-    ];
-    let all = [
-        Status::Running,
-        Status::Stopped,
-        Status::Restarting,
-        Status::Error,
-        Status::Provisioning,
-    ];
+    let tones = [Tone::Neutral, Tone::Accent, Tone::Ok, Tone::Warn, Tone::Serious, Tone::Bad];
+    let all = [Status::Running, Status::Stopped, Status::Restarting, Status::Error, Status::Provisioning];
     customer_page(Page {
         title: "Parts",
         help: "Everything on one page.",

@@ -39,13 +39,7 @@ pub fn url(name: &str) -> &'static str {
 /// Returns the file for the part of the address after [`PREFIX`].
 pub fn get(path: &str) -> Option<Asset> {
     let file = FILES.iter().find(|file| file.path == path)?;
-    Some(Asset {
-        bytes: file.bytes,
-        gzip: file.gzip,
-        brotli: file.brotli,
-        content_type: content_type(path),
-        immutable: true,
-    })
+    Some(Asset { bytes: file.bytes, gzip: file.gzip, brotli: file.brotli, content_type: content_type(path), immutable: true })
 }
 
 /// Returns the path of every file, for [`get`].
@@ -86,30 +80,17 @@ mod tests {
     #[test]
     fn style_and_script_are_there_compressed_and_immutable() {
         for name in ["app.css", "app.js"] {
-            let path = url(name)
-                .strip_prefix(PREFIX)
-                .expect("addresses start with the prefix");
+            let path = url(name).strip_prefix(PREFIX).expect("addresses start with the prefix");
             let asset = get(path).expect("every address has a file");
             assert!(asset.immutable);
-            assert!(
-                asset
-                    .gzip
-                    .is_some_and(|small| small.len() < asset.bytes.len())
-            );
-            assert!(
-                asset
-                    .brotli
-                    .is_some_and(|small| small.len() < asset.bytes.len())
-            );
+            assert!(asset.gzip.is_some_and(|small| small.len() < asset.bytes.len()));
+            assert!(asset.brotli.is_some_and(|small| small.len() < asset.bytes.len()));
         }
     }
 
     #[test]
     fn base_script_keeps_its_budget_of_60_kb() {
-        let asset = url("app.js")
-            .strip_prefix(PREFIX)
-            .and_then(get)
-            .expect("the script is there");
+        let asset = url("app.js").strip_prefix(PREFIX).and_then(get).expect("the script is there");
         assert!(asset.gzip.expect("scripts are compressed").len() <= 60_000);
     }
 

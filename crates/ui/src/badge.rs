@@ -83,9 +83,7 @@ impl Status {
                 r#"<circle cx="5" cy="5" r="3.75" fill="none" stroke="currentColor" stroke-width="1.5" stroke-dasharray="2 1.93"/>"#
             }
         };
-        PreEscaped(format!(
-            r#"<svg class="shape" viewBox="0 0 10 10" aria-hidden="true" focusable="false">{drawing}</svg>"#
-        ))
+        PreEscaped(format!(r#"<svg class="shape" viewBox="0 0 10 10" aria-hidden="true" focusable="false">{drawing}</svg>"#))
     }
 }
 
@@ -120,11 +118,7 @@ mod tests {
     #[test]
     fn state_has_colour_shape_and_word() {
         let badge = status(Status::Error).into_string();
-        assert!(
-            badge.contains(r#"data-tone="serious""#)
-                && badge.contains("<svg")
-                && badge.contains("Error")
-        );
+        assert!(badge.contains(r#"data-tone="serious""#) && badge.contains("<svg") && badge.contains("Error"));
     }
 
     #[test]

@@ -65,28 +65,17 @@ pub fn submit(button: Button<'_>) -> Markup {
 
 /// Shows the button that sends a form and says so: `primary("Save")`.
 pub fn primary(label: &str) -> Markup {
-    submit(Button {
-        label,
-        kind: Kind::Primary,
-        ..Button::default()
-    })
+    submit(Button { label, kind: Kind::Primary, ..Button::default() })
 }
 
 /// Shows a lesser button that submits its form.
 pub fn secondary(label: &str) -> Markup {
-    submit(Button {
-        label,
-        ..Button::default()
-    })
+    submit(Button { label, ..Button::default() })
 }
 
 /// Shows a submit button that destroys something.
 pub fn danger(label: &str) -> Markup {
-    submit(Button {
-        label,
-        kind: Kind::Danger,
-        ..Button::default()
-    })
+    submit(Button { label, kind: Kind::Danger, ..Button::default() })
 }
 
 /// Shows a link that looks like a button.
@@ -98,25 +87,12 @@ pub fn link(href: &str, button: Button<'_>) -> Markup {
 
 /// Shows the link to a page's main action: `link_primary("/sites/new", "New site")`.
 pub fn link_primary(href: &str, label: &str) -> Markup {
-    link(
-        href,
-        Button {
-            label,
-            kind: Kind::Primary,
-            ..Button::default()
-        },
-    )
+    link(href, Button { label, kind: Kind::Primary, ..Button::default() })
 }
 
 /// Shows a link that looks like a lesser button.
 pub fn link_secondary(href: &str, label: &str) -> Markup {
-    link(
-        href,
-        Button {
-            label,
-            ..Button::default()
-        },
-    )
+    link(href, Button { label, ..Button::default() })
 }
 
 /// Shows a button that opens the dialog with this id.
@@ -147,11 +123,7 @@ fn classes(button: &Button<'_>) -> String {
         Kind::Quiet => "button-quiet",
     };
     let mut classes = format!("button {kind}");
-    for (on, class) in [
-        (button.small, " button-small"),
-        (button.wide, " button-wide"),
-        (button.icon_only, " button-icon"),
-    ] {
+    for (on, class) in [(button.small, " button-small"), (button.wide, " button-wide"), (button.icon_only, " button-icon")] {
         if on {
             classes += class;
         }
@@ -178,24 +150,13 @@ mod tests {
 
     #[test]
     fn icon_buttons_are_named() {
-        let button = submit(Button {
-            label: "Copy",
-            icon: Some(icon::copy()),
-            icon_only: true,
-            ..Button::default()
-        });
+        let button = submit(Button { label: "Copy", icon: Some(icon::copy()), icon_only: true, ..Button::default() });
         assert!(button.into_string().contains(r#"aria-label="Copy""#));
     }
 
     #[test]
     fn labels_and_values_are_escaped() {
-        let button = submit(Button {
-            label: "<i>",
-            name: "x",
-            value: "\"><script>",
-            ..Button::default()
-        })
-        .into_string();
+        let button = submit(Button { label: "<i>", name: "x", value: "\"><script>", ..Button::default() }).into_string();
         assert!(button.contains("&lt;i&gt;") && button.contains("&quot;&gt;&lt;script&gt;"));
     }
 }

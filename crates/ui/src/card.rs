@@ -50,11 +50,7 @@ pub fn card(card: Card<'_>) -> Markup {
 
 /// Shows a card with a heading and nothing special.
 pub fn simple(title: &str, body: Markup) -> Markup {
-    card(Card {
-        title,
-        body,
-        ..Card::default()
-    })
+    card(Card { title, body, ..Card::default() })
 }
 
 /// Sets cards side by side, as many as fit in columns of at least this width.
@@ -155,11 +151,7 @@ impl Delta {
             (Trend::Up, better) => Some(better == Better::Up),
             (Trend::Down, better) => Some(better == Better::Down),
         };
-        Some(Self {
-            text: format!("{sign}{}", format::percent(change, 1)),
-            trend,
-            good,
-        })
+        Some(Self { text: format!("{sign}{}", format::percent(change, 1)), trend, good })
     }
 }
 
@@ -205,11 +197,7 @@ pub struct Stat<'a> {
 
 /// Shows one figure in large.
 pub fn stat(stat: Stat<'_>) -> Markup {
-    let figure = if stat.figure.is_empty() {
-        format::MISSING
-    } else {
-        stat.figure
-    };
+    let figure = if stat.figure.is_empty() { format::MISSING } else { stat.figure };
     html! {
         div.stat {
             div.stat-label {
@@ -265,10 +253,7 @@ mod tests {
     #[test]
     fn delta_carries_sign_and_judgement() {
         let cost = Delta::between(110.0, 100.0, Better::Down).expect("there is a figure before");
-        assert_eq!(
-            (cost.text.as_str(), cost.trend, cost.good),
-            ("+10.0\u{a0}%", Trend::Up, Some(false))
-        );
+        assert_eq!((cost.text.as_str(), cost.trend, cost.good), ("+10.0\u{a0}%", Trend::Up, Some(false)));
         let same = Delta::between(100.0, 100.0, Better::Up).expect("there is a figure before");
         assert_eq!((same.text.as_str(), same.good), ("0.0\u{a0}%", None));
         assert_eq!(Delta::between(5.0, 0.0, Better::Up), None);
@@ -276,16 +261,7 @@ mod tests {
 
     #[test]
     fn missing_figure_is_a_dash_and_text_is_escaped() {
-        let tile = stat(Stat {
-            label: "<Visits>",
-            hint: "No traffic yet",
-            ..Stat::default()
-        })
-        .into_string();
-        assert!(
-            tile.contains("–")
-                && tile.contains("No traffic yet")
-                && tile.contains("&lt;Visits&gt;")
-        );
+        let tile = stat(Stat { label: "<Visits>", hint: "No traffic yet", ..Stat::default() }).into_string();
+        assert!(tile.contains("–") && tile.contains("No traffic yet") && tile.contains("&lt;Visits&gt;"));
     }
 }

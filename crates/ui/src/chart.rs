@@ -23,19 +23,9 @@ pub struct Sparkline<'a> {
 pub fn sparkline(sparkline: Sparkline<'_>) -> Markup {
     const WIDTH: f64 = 100.0;
     const HEIGHT: f64 = 28.0;
-    let known = || {
-        sparkline
-            .values
-            .iter()
-            .copied()
-            .filter(|value| value.is_finite())
-    };
+    let known = || sparkline.values.iter().copied().filter(|value| value.is_finite());
     let most = known().fold(f64::NEG_INFINITY, f64::max);
-    let least = if sparkline.from_zero {
-        0.0
-    } else {
-        known().fold(f64::INFINITY, f64::min)
-    };
+    let least = if sparkline.from_zero { 0.0 } else { known().fold(f64::INFINITY, f64::min) };
     if sparkline.values.len() < 2 || !most.is_finite() {
         return html! { span.spark-none { (format::MISSING) span.visually-hidden { " (not enough figures yet)" } } };
     }
@@ -45,22 +35,14 @@ pub fn sparkline(sparkline: Sparkline<'_>) -> Markup {
     let mut run: Vec<(f64, f64)> = Vec::new();
     for (place, value) in sparkline.values.iter().chain([&f64::NAN]).enumerate() {
         if value.is_finite() {
-            let height = if most > least {
-                (value - least) / range
-            } else {
-                0.5
-            };
+            let height = if most > least { (value - least) / range } else { 0.5 };
             run.push((place as f64 * step, HEIGHT - 2.0 - height * (HEIGHT - 4.0)));
         } else if let (Some(first), Some(last)) = (run.first().copied(), run.last().copied()) {
             let mut path = String::new();
             for (index, (x, y)) in run.iter().enumerate() {
                 let _ = write!(path, "{}{x:.1} {y:.1}", if index == 0 { "M" } else { "L" });
             }
-            let _ = write!(
-                area,
-                "{path}L{:.1} {HEIGHT}L{:.1} {HEIGHT}Z",
-                last.0, first.0
-            );
+            let _ = write!(area, "{path}L{:.1} {HEIGHT}L{:.1} {HEIGHT}Z", last.0, first.0);
             line += &path;
             run.clear();
         }
@@ -74,19 +56,11 @@ pub fn sparkline(sparkline: Sparkline<'_>) -> Markup {
 
 /// Shows figures as small bars, such as requests per hour or uptime per day.
 pub fn spark_bars(values: &[f64], label: &str, tone: Tone) -> Markup {
-    let most = values
-        .iter()
-        .copied()
-        .filter(|value| value.is_finite())
-        .fold(0.0, f64::max);
+    let most = values.iter().copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
     let slot = 100.0 / values.len().max(1) as f64;
     let mut bars = String::new();
     for (place, value) in values.iter().enumerate() {
-        let height = if most > 0.0 && value.is_finite() {
-            (value / most * 28.0).max(1.0)
-        } else {
-            1.0
-        };
+        let height = if most > 0.0 && value.is_finite() { (value / most * 28.0).max(1.0) } else { 1.0 };
         let _ = write!(
             bars,
             r#"<rect x="{:.2}" y="{:.2}" width="{:.2}" height="{height:.2}"/>"#,
@@ -119,15 +93,8 @@ pub struct Ring<'a> {
 
 /// Shows a share of a whole as a ring.
 pub fn ring(ring: Ring<'_>) -> Markup {
-    let share = ring
-        .share
-        .filter(|share| share.is_finite())
-        .map(|share| share.clamp(0.0, 1.0));
-    let figure = if share.is_none() {
-        format::MISSING
-    } else {
-        ring.figure
-    };
+    let share = ring.share.filter(|share| share.is_finite()).map(|share| share.clamp(0.0, 1.0));
+    let figure = if share.is_none() { format::MISSING } else { ring.figure };
     // The circle's pathLength is 100, so dashes are percent.
     let dash = format!("{:.1} 100", share.unwrap_or(0.0) * 100.0);
     html! {
@@ -169,39 +136,14 @@ mod tests {
 
     #[test]
     fn gaps_break_the_line_and_one_figure_is_too_few() {
-        let shown = sparkline(Sparkline {
-            values: &[1.0, 2.0, f64::NAN, 2.0, 1.0],
-            label: "<x>",
-            ..Sparkline::default()
-        })
-        .into_string();
-        assert_eq!(
-            shown
-                .split("spark-line")
-                .nth(1)
-                .map(|line| line.matches('M').count()),
-            Some(2)
-        );
+        let shown = sparkline(Sparkline { values: &[1.0, 2.0, f64::NAN, 2.0, 1.0], label: "<x>", ..Sparkline::default() }).into_string();
+        assert_eq!(shown.split("spark-line").nth(1).map(|line| line.matches('M').count()), Some(2));
         assert!(shown.contains("&lt;x&gt;") && !shown.contains("NaN"));
-        assert!(
-            sparkline(Sparkline {
-                values: &[1.0],
-                ..Sparkline::default()
-            })
-            .into_string()
-            .contains("not enough")
-        );
+        assert!(sparkline(Sparkline { values: &[1.0], ..Sparkline::default() }).into_string().contains("not enough"));
     }
 
     #[test]
     fn ring_without_share_is_a_dash() {
-        assert!(
-            ring(Ring {
-                label: "Health",
-                ..Ring::default()
-            })
-            .into_string()
-            .contains("Health: –")
-        );
+        assert!(ring(Ring { label: "Health", ..Ring::default() }).into_string().contains("Health: –"));
     }
 }

@@ -54,8 +54,6 @@ mod tests {
     #[test]
     fn secrets_are_dots_and_escaped() {
         let field = secret_field("Password", "a\"b<c").into_string();
-        assert!(
-            field.contains("<details class=\"secret\"><summary") && field.contains("a&quot;b&lt;c")
-        );
+        assert!(field.contains("<details class=\"secret\"><summary") && field.contains("a&quot;b&lt;c"));
     }
 }

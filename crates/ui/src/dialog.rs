@@ -122,11 +122,7 @@ pub fn danger_row(title: &str, text: &str, action: Markup) -> Markup {
 
 /// Shows a danger row whose button opens its confirming dialog.
 pub fn danger_action(title: &str, text: &str, confirm: Confirm<'_>) -> Markup {
-    let opens = Button {
-        label: confirm.button,
-        kind: Kind::Danger,
-        ..Button::default()
-    };
+    let opens = Button { label: confirm.button, kind: Kind::Danger, ..Button::default() };
     danger_row(
         title,
         text,
@@ -143,13 +139,7 @@ pub fn hidden(name: &str, value: &str) -> Markup {
 /// flag, where more characters than usual must be escaped; all that are neither letter nor digit are written by code point.
 fn literal_pattern(name: &str) -> String {
     name.chars()
-        .map(|letter| {
-            if letter.is_alphanumeric() {
-                letter.to_string()
-            } else {
-                format!("\\u{{{:x}}}", u32::from(letter))
-            }
-        })
+        .map(|letter| if letter.is_alphanumeric() { letter.to_string() } else { format!("\\u{{{:x}}}", u32::from(letter)) })
         .collect()
 }
 
@@ -159,32 +149,15 @@ mod tests {
 
     #[test]
     fn typed_name_is_escaped_in_page_and_pattern() {
-        let dialog = confirm_dialog(Confirm {
-            id: "d",
-            title: "Delete <b>?",
-            type_name: "a.b<",
-            ..Confirm::default()
-        })
-        .into_string();
+        let dialog = confirm_dialog(Confirm { id: "d", title: "Delete <b>?", type_name: "a.b<", ..Confirm::default() }).into_string();
         assert!(dialog.contains("Delete &lt;b&gt;?"));
         assert!(dialog.contains(r"a\u{2e}b\u{3c}"));
     }
 
     #[test]
     fn asking_button_names_its_dialog() {
-        let row = danger_action(
-            "Delete",
-            "All is lost.",
-            Confirm {
-                id: "delete-site",
-                button: "Delete site",
-                ..Confirm::default()
-            },
-        )
-        .into_string();
-        assert!(
-            row.contains(r#"data-dialog="delete-site""#)
-                && row.contains(r#"<dialog class="dialog" id="delete-site""#)
-        );
+        let row = danger_action("Delete", "All is lost.", Confirm { id: "delete-site", button: "Delete site", ..Confirm::default() })
+            .into_string();
+        assert!(row.contains(r#"data-dialog="delete-site""#) && row.contains(r#"<dialog class="dialog" id="delete-site""#));
     }
 }

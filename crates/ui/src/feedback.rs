@@ -18,20 +18,12 @@ pub struct Toast<'a> {
 impl<'a> Toast<'a> {
     /// Returns a message about something done.
     pub fn ok(title: impl Into<Cow<'a, str>>) -> Self {
-        Self {
-            tone: Tone::Ok,
-            title: title.into(),
-            text: Cow::Borrowed(""),
-        }
+        Self { tone: Tone::Ok, title: title.into(), text: Cow::Borrowed("") }
     }
 
     /// Returns a message about something that failed, with what to do.
     pub fn bad(title: impl Into<Cow<'a, str>>, text: impl Into<Cow<'a, str>>) -> Self {
-        Self {
-            tone: Tone::Bad,
-            title: title.into(),
-            text: text.into(),
-        }
+        Self { tone: Tone::Bad, title: title.into(), text: text.into() }
     }
 }
 
@@ -95,10 +87,7 @@ pub struct Quota<'a> {
 
 /// Shows how much of an allowance is used: amber from 80 %, red from 95 %.
 pub fn quota(quota: Quota<'_>) -> Markup {
-    let share = quota
-        .limit
-        .filter(|limit| *limit > 0.0)
-        .map(|limit| (quota.used / limit).max(0.0));
+    let share = quota.limit.filter(|limit| *limit > 0.0).map(|limit| (quota.used / limit).max(0.0));
     let tone = match share {
         Some(share) if share >= 0.95 => Tone::Bad,
         Some(share) if share >= 0.8 => Tone::Warn,
@@ -131,14 +120,7 @@ pub fn progress(label: &str, share: f64) -> Markup {
 
 /// Shows a share as a bar, without words: for beside the words. Shares beyond 1 fill it.
 pub fn bar(tone: Tone, share: f64) -> Markup {
-    let width = format!(
-        "{:.1}%",
-        if share.is_finite() {
-            share.clamp(0.0, 1.0) * 100.0
-        } else {
-            0.0
-        }
-    );
+    let width = format!("{:.1}%", if share.is_finite() { share.clamp(0.0, 1.0) * 100.0 } else { 0.0 });
     html! {
         svg.bar data-tone=(tone.name()) width="100%" height="6" aria-hidden="true" focusable="false" {
             rect.bar-track width="100%" height="6" rx="3" {}
@@ -162,29 +144,15 @@ mod tests {
 
     #[test]
     fn quota_turns_amber_then_red_and_never_overflows() {
-        let shown = |used| {
-            quota(Quota {
-                used,
-                limit: Some(100.0),
-                ..Quota::default()
-            })
-            .into_string()
-        };
+        let shown = |used| quota(Quota { used, limit: Some(100.0), ..Quota::default() }).into_string();
         assert!(shown(40.0).contains(r#"data-tone="accent""#));
         assert!(shown(80.0).contains(r#"data-tone="warn""#));
-        assert!(
-            shown(140.0).contains(r#"data-tone="bad""#)
-                && shown(140.0).contains(r#"width="100.0%" height="6" rx="3""#)
-        );
+        assert!(shown(140.0).contains(r#"data-tone="bad""#) && shown(140.0).contains(r#"width="100.0%" height="6" rx="3""#));
         assert!(shown(140.0).contains("140\u{a0}%"));
     }
 
     #[test]
     fn messages_are_escaped() {
-        assert!(
-            toast(&Toast::bad("<b>", "<i>"))
-                .into_string()
-                .contains("&lt;b&gt;")
-        );
+        assert!(toast(&Toast::bad("<b>", "<i>")).into_string().contains("&lt;b&gt;"));
     }
 }

@@ -90,42 +90,18 @@ pub fn text(field: Field<'_>) -> Markup {
 
 /// Shows a field for a mail address.
 pub fn email(field: Field<'_>) -> Markup {
-    let autocomplete = if field.autocomplete.is_empty() {
-        "email"
-    } else {
-        field.autocomplete
-    };
-    input(
-        "email",
-        Field {
-            autocomplete,
-            inputmode: "email",
-            ..field
-        },
-    )
+    let autocomplete = if field.autocomplete.is_empty() { "email" } else { field.autocomplete };
+    input("email", Field { autocomplete, inputmode: "email", ..field })
 }
 
 /// Shows a field for a web address.
 pub fn url(field: Field<'_>) -> Markup {
-    input(
-        "url",
-        Field {
-            inputmode: "url",
-            ..field
-        },
-    )
+    input("url", Field { inputmode: "url", ..field })
 }
 
 /// Shows a field for a whole or decimal number.
 pub fn number(field: Field<'_>) -> Markup {
-    input(
-        "text",
-        Field {
-            inputmode: "decimal",
-            autocomplete: "off",
-            ..field
-        },
-    )
+    input("text", Field { inputmode: "decimal", autocomplete: "off", ..field })
 }
 
 /// Shows a field for a day (`2026-11-21`).
@@ -325,28 +301,17 @@ fn error(field: &Field<'_>, id: &str) -> Markup {
 
 fn described_by(field: &Field<'_>, id: &str) -> Option<String> {
     let parts = [
-        (
-            field.error.is_some() || !field.check_url.is_empty(),
-            "error",
-        ),
+        (field.error.is_some() || !field.check_url.is_empty(), "error"),
         (!field.hint.is_empty(), "hint"),
         (!field.prefix.is_empty(), "prefix"),
         (!field.suffix.is_empty(), "suffix"),
     ];
-    let ids: Vec<String> = parts
-        .iter()
-        .filter(|(there, _)| *there)
-        .map(|(_, part)| format!("{id}-{part}"))
-        .collect();
+    let ids: Vec<String> = parts.iter().filter(|(there, _)| *there).map(|(_, part)| format!("{id}-{part}")).collect();
     (!ids.is_empty()).then(|| ids.join(" "))
 }
 
 fn id(field: &Field<'_>) -> String {
-    if field.id.is_empty() {
-        format!("field-{}", field.name)
-    } else {
-        field.id.to_owned()
-    }
+    if field.id.is_empty() { format!("field-{}", field.name) } else { field.id.to_owned() }
 }
 
 fn filled(text: &str) -> Option<&str> {
@@ -386,18 +351,8 @@ mod tests {
             prefix: evil,
             ..Field::default()
         };
-        let choice = [Choice {
-            value: evil,
-            label: evil,
-            disabled: false,
-        }];
-        let card = [Card {
-            value: evil,
-            title: evil,
-            text: evil,
-            note: evil,
-            ..Card::default()
-        }];
+        let choice = [Choice { value: evil, label: evil, disabled: false }];
+        let card = [Card { value: evil, title: evil, text: evil, note: evil, ..Card::default() }];
         for markup in [
             text(field()),
             password(Password::New, field()),
@@ -412,15 +367,7 @@ mod tests {
 
     #[test]
     fn leading_line_break_of_a_textarea_survives() {
-        let area = textarea(
-            3,
-            Field {
-                name: "n",
-                value: "\nsecond",
-                ..Field::default()
-            },
-        )
-        .into_string();
+        let area = textarea(3, Field { name: "n", value: "\nsecond", ..Field::default() }).into_string();
         assert!(area.contains(">\n\nsecond</textarea>"));
     }
 }

@@ -75,9 +75,6 @@ mod tests {
     fn summary_links_to_fields_and_is_absent_when_all_is_well() {
         assert_eq!(form_error(None, &[]).into_string(), "");
         let summary = form_error(None, &[("host", "Taken <already>.")]).into_string();
-        assert!(
-            summary.contains(r##"href="#field-host""##)
-                && summary.contains("Taken &lt;already&gt;.")
-        );
+        assert!(summary.contains(r##"href="#field-host""##) && summary.contains("Taken &lt;already&gt;."));
     }
 }

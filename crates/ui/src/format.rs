@@ -34,20 +34,12 @@ pub fn decimal(number: f64, places: usize) -> String {
     let is_zero = text.chars().all(|digit| matches!(digit, '0' | '.'));
     let sign = if number < 0.0 && !is_zero { "−" } else { "" };
     let whole = whole.parse().map_or_else(|_| whole.to_owned(), count);
-    if fraction.is_empty() {
-        format!("{sign}{whole}")
-    } else {
-        format!("{sign}{whole}.{fraction}")
-    }
+    if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
 }
 
 /// Returns a share as percent: `percent(0.1234, 1)` is `12.3 %`.
 pub fn percent(share: f64, places: usize) -> String {
-    if share.is_finite() {
-        format!("{}\u{a0}%", decimal(share * 100.0, places))
-    } else {
-        MISSING.to_owned()
-    }
+    if share.is_finite() { format!("{}\u{a0}%", decimal(share * 100.0, places)) } else { MISSING.to_owned() }
 }
 
 /// Returns a size in the unit that reads best, thousand to the step: `1.4 GB`.
@@ -68,11 +60,7 @@ pub fn bytes(size: u64) -> String {
 pub fn duration(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
     let pair = |large: u64, unit: &str, small: u64, smaller: &str| {
-        if small == 0 {
-            format!("{large}\u{a0}{unit}")
-        } else {
-            format!("{large}\u{a0}{unit} {small}\u{a0}{smaller}")
-        }
+        if small == 0 { format!("{large}\u{a0}{unit}") } else { format!("{large}\u{a0}{unit} {small}\u{a0}{smaller}") }
     };
     match seconds {
         0 => format!("{milliseconds}\u{a0}ms"),
@@ -106,14 +94,7 @@ pub fn money(minor: i64, currency: &str) -> String {
         other => format!("{other}\u{a0}"),
     };
     let amount = count(i64::try_from(whole).unwrap_or(i64::MAX));
-    if places == 0 {
-        format!("{sign}{mark}{amount}")
-    } else {
-        format!(
-            "{sign}{mark}{amount}.{rest:0width$}",
-            width = places as usize
-        )
-    }
+    if places == 0 { format!("{sign}{mark}{amount}") } else { format!("{sign}{mark}{amount}.{rest:0width$}", width = places as usize) }
 }
 
 /// Returns how long ago (or how far ahead) a moment is, as words: `4 min ago`, `in 2 h`.
@@ -127,11 +108,7 @@ pub fn ago(unix_ms: i64, now: i64) -> String {
         86_400..2_592_000 => (seconds / 86_400, "d"),
         _ => return date(unix_ms),
     };
-    if unix_ms <= now {
-        format!("{amount}\u{a0}{unit} ago")
-    } else {
-        format!("in {amount}\u{a0}{unit}")
-    }
+    if unix_ms <= now { format!("{amount}\u{a0}{unit} ago") } else { format!("in {amount}\u{a0}{unit}") }
 }
 
 /// Shows a moment relative to now, with the absolute time in the title. The browser keeps it current.
@@ -155,13 +132,7 @@ pub fn date(unix_ms: i64) -> String {
 /// Returns a day and time: `21 Nov 2026, 07:16:05 UTC`.
 pub fn date_time(unix_ms: i64) -> String {
     let at = Civil::of(unix_ms);
-    format!(
-        "{}, {:02}:{:02}:{:02}\u{a0}UTC",
-        date(unix_ms),
-        at.hour,
-        at.minute,
-        at.second
-    )
+    format!("{}, {:02}:{:02}:{:02}\u{a0}UTC", date(unix_ms), at.hour, at.minute, at.second)
 }
 
 /// Returns the time of day: `07:16:05`.
@@ -173,10 +144,7 @@ pub fn clock(unix_ms: i64) -> String {
 /// Returns a moment as machines read it: `2026-11-21T07:16:05Z`.
 pub fn iso(unix_ms: i64) -> String {
     let at = Civil::of(unix_ms);
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-        at.year, at.month, at.day, at.hour, at.minute, at.second
-    )
+    format!("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", at.year, at.month, at.day, at.hour, at.minute, at.second)
 }
 
 struct Civil {
@@ -196,15 +164,10 @@ impl Civil {
         let rest = seconds.rem_euclid(86_400);
         let era = days.div_euclid(146_097);
         let day_of_era = days.rem_euclid(146_097);
-        let year_of_era =
-            (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let march_month = (5 * day_of_year + 2) / 153;
-        let month = if march_month < 10 {
-            march_month + 3
-        } else {
-            march_month - 9
-        };
+        let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
         Self {
             year: year_of_era + era * 400 + i64::from(month <= 2),
             month: month as usize,
@@ -216,9 +179,7 @@ impl Civil {
     }
 
     fn month_name(&self) -> &'static str {
-        [
-            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-        ][self.month - 1]
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][self.month - 1]
     }
 }
 

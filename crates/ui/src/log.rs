@@ -102,18 +102,8 @@ mod tests {
 
     #[test]
     fn lines_are_escaped_and_earlier_ones_folded() {
-        let lines: Vec<Line<'_>> = (0..8)
-            .map(|n| Line {
-                text: format!("<line {n}>").into(),
-                ..Line::default()
-            })
-            .collect();
-        let shown = block(Log {
-            lines: &lines,
-            collapsed: Some(5),
-            ..Log::default()
-        })
-        .into_string();
+        let lines: Vec<Line<'_>> = (0..8).map(|n| Line { text: format!("<line {n}>").into(), ..Line::default() }).collect();
+        let shown = block(Log { lines: &lines, collapsed: Some(5), ..Log::default() }).into_string();
         assert!(shown.contains("Show 3 earlier lines") && shown.contains("&lt;line 7&gt;"));
     }
 }

@@ -121,20 +121,8 @@ pub struct RailItem<'a> {
 
 impl<'a> RailItem<'a> {
     /// Returns one way through the product.
-    pub fn new(
-        label: impl Into<Cow<'a, str>>,
-        href: impl Into<Cow<'a, str>>,
-        icon: Markup,
-        current: bool,
-    ) -> Self {
-        Self {
-            label: label.into(),
-            href: href.into(),
-            icon,
-            current,
-            count: None,
-            primary: false,
-        }
+    pub fn new(label: impl Into<Cow<'a, str>>, href: impl Into<Cow<'a, str>>, icon: Markup, current: bool) -> Self {
+        Self { label: label.into(), href: href.into(), icon, current, count: None, primary: false }
     }
 }
 
@@ -150,10 +138,7 @@ pub struct Crumb<'a> {
 impl<'a> Crumb<'a> {
     /// Returns one step.
     pub fn new(label: impl Into<Cow<'a, str>>, href: impl Into<Cow<'a, str>>) -> Self {
-        Self {
-            label: label.into(),
-            href: href.into(),
-        }
+        Self { label: label.into(), href: href.into() }
     }
 }
 
@@ -193,16 +178,7 @@ pub fn shell(page: Page<'_>) -> Markup {
         (toast_area(page.toasts))
         @if page.palette { (palette()) }
     };
-    document(
-        Document {
-            title: page.title,
-            brand: page.brand.name,
-            theme: page.theme,
-            rooms,
-            scripts: page.scripts,
-        },
-        content,
-    )
+    document(Document { title: page.title, brand: page.brand.name, theme: page.theme, rooms, scripts: page.scripts }, content)
 }
 
 /// A page without the frame: sign-in, set-up, reset.
@@ -242,16 +218,7 @@ pub fn bare(page: Bare<'_>) -> Markup {
         }
         (toast_area(page.toasts))
     };
-    document(
-        Document {
-            title: page.title,
-            brand: page.brand.name,
-            theme: page.theme,
-            rooms: None,
-            scripts: &[],
-        },
-        content,
-    )
+    document(Document { title: page.title, brand: page.brand.name, theme: page.theme, rooms: None, scripts: &[] }, content)
 }
 
 /// Something that cannot be shown, and what to do now.
@@ -272,23 +239,9 @@ pub struct Problem<'a> {
 /// Shows a failure as a whole document, without the frame.
 pub fn error(brand: Brand<'_>, theme: Theme, failure: Problem<'_>) -> Markup {
     let title = problem_words(failure.status).0;
-    let title = if failure.title.is_empty() {
-        title
-    } else {
-        failure.title
-    };
-    let content =
-        html! { div.bare { main #main .bare-main { (mark(&brand)) (problem(failure)) } } };
-    document(
-        Document {
-            title,
-            brand: brand.name,
-            theme,
-            rooms: None,
-            scripts: &[],
-        },
-        content,
-    )
+    let title = if failure.title.is_empty() { title } else { failure.title };
+    let content = html! { div.bare { main #main .bare-main { (mark(&brand)) (problem(failure)) } } };
+    document(Document { title, brand: brand.name, theme, rooms: None, scripts: &[] }, content)
 }
 
 /// Shows a failure as the body of a page in the frame (with `own_heading`).
@@ -309,32 +262,19 @@ pub fn problem(problem: Problem<'_>) -> Markup {
 
 fn problem_words(status: u16) -> (&'static str, &'static str) {
     match status {
-        400 | 422 => (
-            "This request cannot be read",
-            "Something in the address or the form is not as expected. Go back and try again.",
-        ),
-        401 => (
-            "Please sign in",
-            "Your session has ended. Sign in again to go on where you were.",
-        ),
-        403 => (
-            "You may not do this",
-            "Your role does not allow it. Ask the owner of the account to do it, or to change your role.",
-        ),
+        400 | 422 => ("This request cannot be read", "Something in the address or the form is not as expected. Go back and try again."),
+        401 => ("Please sign in", "Your session has ended. Sign in again to go on where you were."),
+        403 => ("You may not do this", "Your role does not allow it. Ask the owner of the account to do it, or to change your role."),
         404 => (
             "There is nothing here",
             "The page may have moved, or the thing it was about has been deleted. Check the address, or start from the front.",
         ),
-        409 => (
-            "Someone was faster",
-            "This has changed since you opened it. Go back, look at the new state and try again.",
-        ),
+        409 => ("Someone was faster", "This has changed since you opened it. Go back, look at the new state and try again."),
         413 => ("That is too large", "Send a smaller file."),
         429 => ("Too many tries", "Wait a minute, then try again."),
-        502..=504 => (
-            "Not available right now",
-            "A part of the service is not answering. It usually comes back within a minute; try again.",
-        ),
+        502..=504 => {
+            ("Not available right now", "A part of the service is not answering. It usually comes back within a minute; try again.")
+        }
         _ => (
             "Something went wrong on our side",
             "It has been noted. Try again; if it happens once more, tell your operator the reference below.",
@@ -422,10 +362,7 @@ fn bottom_bar(groups: &[RailGroup<'_>]) -> Markup {
     const PLACES: usize = 4;
     let all = || groups.iter().flat_map(|group| &group.items);
     let marked = all().any(|item| item.primary);
-    let shown: Vec<_> = all()
-        .filter(|item| item.primary || !marked)
-        .take(PLACES)
-        .collect();
+    let shown: Vec<_> = all().filter(|item| item.primary || !marked).take(PLACES).collect();
     let rest_is_current = all().any(|item| item.current) && !shown.iter().any(|item| item.current);
     html! {
         @if !shown.is_empty() {
@@ -467,13 +404,8 @@ fn top_bar(page: &Page<'_>) -> Markup {
 }
 
 fn account_menu(account: &Account<'_>, theme: Theme) -> Markup {
-    let initials: String = account
-        .name
-        .split_whitespace()
-        .filter_map(|word| word.chars().next())
-        .take(2)
-        .flat_map(char::to_uppercase)
-        .collect();
+    let initials: String =
+        account.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).flat_map(char::to_uppercase).collect();
     html! {
         details.account data-popover {
             summary aria-label={ "Account menu of " (account.name) } { span.avatar aria-hidden="true" { (initials) } }
@@ -542,24 +474,12 @@ mod tests {
         let evil = "</title><script>\"'&";
         let links = [(evil, "/x")];
         let page = shell(Page {
-            brand: Brand {
-                name: evil,
-                href: "/",
-            },
+            brand: Brand { name: evil, href: "/" },
             title: evil,
             help: evil,
-            rail: &[RailGroup {
-                label: evil,
-                items: vec![RailItem::new(evil, evil, icon::house(), true)],
-            }],
+            rail: &[RailGroup { label: evil, items: vec![RailItem::new(evil, evil, icon::house(), true)] }],
             crumbs: &[Crumb::new(evil, evil)],
-            account: Some(Account {
-                name: evil,
-                detail: evil,
-                links: &links,
-                sign_out: evil,
-                hidden: Markup::default(),
-            }),
+            account: Some(Account { name: evil, detail: evil, links: &links, sign_out: evil, hidden: Markup::default() }),
             live_rooms: &[evil],
             toasts: &[Toast::ok(evil)],
             ..Page::default()
@@ -570,35 +490,16 @@ mod tests {
 
     #[test]
     fn pages_hold_no_inline_script_or_style() {
-        let page = shell(Page {
-            title: "Sites",
-            palette: true,
-            live_rooms: &["a"],
-            account: Some(Account::default()),
-            ..Page::default()
-        })
-        .into_string();
-        assert!(
-            !page.contains(" style=")
-                && !page.contains(" onclick")
-                && page.matches("<script").count() == 1
-        );
+        let page = shell(Page { title: "Sites", palette: true, live_rooms: &["a"], account: Some(Account::default()), ..Page::default() })
+            .into_string();
+        assert!(!page.contains(" style=") && !page.contains(" onclick") && page.matches("<script").count() == 1);
         assert!(page.starts_with("<!DOCTYPE html>"));
     }
 
     #[test]
     fn failures_say_what_to_do() {
         for status in [403, 404, 429, 500, 503] {
-            let page = error(
-                Brand::default(),
-                Theme::System,
-                Problem {
-                    status,
-                    reference: "req_1",
-                    ..Problem::default()
-                },
-            )
-            .into_string();
+            let page = error(Brand::default(), Theme::System, Problem { status, reference: "req_1", ..Problem::default() }).into_string();
             assert!(page.contains(&format!("Error {status}")) && page.contains("req_1"));
         }
     }

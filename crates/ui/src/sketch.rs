@@ -20,11 +20,7 @@ pub fn business() -> Markup {
 pub fn shop() -> Markup {
     let mut goods = String::new();
     for (place, x) in [14, 60, 106].iter().enumerate() {
-        let class = if place == 1 {
-            "sketch-tint"
-        } else {
-            "sketch-soft"
-        };
+        let class = if place == 1 { "sketch-tint" } else { "sketch-soft" };
         goods += &format!(
             r#"<rect class="{class}" x="{x}" y="34" width="40" height="42" rx="3"/><rect class="sketch-strong" x="{x}" y="81" width="26" height="4" rx="2"/><rect class="sketch-accent" x="{x}" y="89" width="15" height="5" rx="2.5"/>"#
         );

@@ -44,11 +44,7 @@ pub struct Step<'a> {
 impl<'a> Step<'a> {
     /// Returns a step in a state.
     pub fn new(state: State, title: impl Into<Cow<'a, str>>) -> Self {
-        Self {
-            title: title.into(),
-            state,
-            ..Self::default()
-        }
+        Self { title: title.into(), state, ..Self::default() }
     }
 }
 
@@ -139,16 +135,8 @@ mod tests {
 
     #[test]
     fn failed_step_shows_error_and_escaped_detail() {
-        let step = Step {
-            error: "Build failed.".into(),
-            error_detail: "<none>".into(),
-            ..Step::new(State::Failed, "Build")
-        };
+        let step = Step { error: "Build failed.".into(), error_detail: "<none>".into(), ..Step::new(State::Failed, "Build") };
         let shown = steps(&[step]).into_string();
-        assert!(
-            shown.contains(r#"data-state="failed""#)
-                && shown.contains("Build failed.")
-                && shown.contains("&lt;none&gt;")
-        );
+        assert!(shown.contains(r#"data-state="failed""#) && shown.contains("Build failed.") && shown.contains("&lt;none&gt;"));
     }
 }

@@ -64,35 +64,22 @@ pub enum Sorted {
 impl<'a> Column<'a> {
     /// Returns a column of words.
     pub fn new(label: impl Into<Cow<'a, str>>) -> Self {
-        Self {
-            label: label.into(),
-            ..Self::default()
-        }
+        Self { label: label.into(), ..Self::default() }
     }
 
     /// Returns a column of figures.
     pub fn number(label: impl Into<Cow<'a, str>>) -> Self {
-        Self {
-            numeric: true,
-            ..Self::new(label)
-        }
+        Self { numeric: true, ..Self::new(label) }
     }
 
     /// Returns a column of buttons or menus, without a heading.
     pub fn actions() -> Self {
-        Self {
-            numeric: true,
-            tight: true,
-            ..Self::default()
-        }
+        Self { numeric: true, tight: true, ..Self::default() }
     }
 
     /// Makes the heading a link that sorts.
     pub fn sorted(mut self, href: impl Into<Cow<'a, str>>, now: Sorted) -> Self {
-        self.sort = Some(Sort {
-            href: href.into(),
-            now,
-        });
+        self.sort = Some(Sort { href: href.into(), now });
         self
     }
 
@@ -119,18 +106,12 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// Returns a row.
     pub fn new(cells: impl Into<Vec<Markup>>) -> Self {
-        Self {
-            cells: cells.into(),
-            ..Self::default()
-        }
+        Self { cells: cells.into(), ..Self::default() }
     }
 
     /// Returns a row that is a link.
     pub fn link(href: impl Into<Cow<'a, str>>, cells: impl Into<Vec<Markup>>) -> Self {
-        Self {
-            href: Some(href.into()),
-            ..Self::new(cells)
-        }
+        Self { href: Some(href.into()), ..Self::new(cells) }
     }
 }
 
@@ -240,30 +221,13 @@ pub struct Chip<'a> {
 
 impl<'a> Chip<'a> {
     /// Returns a chip without a count.
-    pub fn new(
-        label: impl Into<Cow<'a, str>>,
-        href: impl Into<Cow<'a, str>>,
-        active: bool,
-    ) -> Self {
-        Self {
-            label: label.into(),
-            href: href.into(),
-            active,
-            count: None,
-        }
+    pub fn new(label: impl Into<Cow<'a, str>>, href: impl Into<Cow<'a, str>>, active: bool) -> Self {
+        Self { label: label.into(), href: href.into(), active, count: None }
     }
 
     /// Returns a chip with a count.
-    pub fn counted(
-        label: impl Into<Cow<'a, str>>,
-        href: impl Into<Cow<'a, str>>,
-        active: bool,
-        count: i64,
-    ) -> Self {
-        Self {
-            count: Some(count),
-            ..Self::new(label, href, active)
-        }
+    pub fn counted(label: impl Into<Cow<'a, str>>, href: impl Into<Cow<'a, str>>, active: bool, count: i64) -> Self {
+        Self { count: Some(count), ..Self::new(label, href, active) }
     }
 }
 
@@ -341,34 +305,16 @@ mod tests {
 
     #[test]
     fn first_cell_links_and_names_are_escaped() {
-        let columns = [
-            Column::new("Site").sorted("?sort=site", Sorted::Ascending),
-            Column::number("Visits"),
-        ];
-        let rows = vec![Row::link(
-            "/sites/1?a=1&b=2",
-            [html! { ("<script>") }, html! { "12" }],
-        )];
-        let shown = table(Table {
-            caption: "Sites",
-            columns: &columns,
-            rows,
-            ..Table::default()
-        })
-        .into_string();
-        assert!(
-            shown.contains(r#"<a class="row-link" href="/sites/1?a=1&amp;b=2">&lt;script&gt;</a>"#)
-        );
+        let columns = [Column::new("Site").sorted("?sort=site", Sorted::Ascending), Column::number("Visits")];
+        let rows = vec![Row::link("/sites/1?a=1&b=2", [html! { ("<script>") }, html! { "12" }])];
+        let shown = table(Table { caption: "Sites", columns: &columns, rows, ..Table::default() }).into_string();
+        assert!(shown.contains(r#"<a class="row-link" href="/sites/1?a=1&amp;b=2">&lt;script&gt;</a>"#));
         assert!(shown.contains(r#"aria-sort="ascending""#));
     }
 
     #[test]
     fn empty_table_shows_its_next_step() {
-        let shown = table(Table {
-            empty: html! { "No sites yet" },
-            ..Table::default()
-        })
-        .into_string();
+        let shown = table(Table { empty: html! { "No sites yet" }, ..Table::default() }).into_string();
         assert!(shown.contains("No sites yet") && !shown.contains("<table"));
     }
 }

@@ -18,17 +18,8 @@ pub struct Tab<'a> {
 
 impl<'a> Tab<'a> {
     /// Returns a tab that is `current` or not.
-    pub fn new(
-        label: impl Into<Cow<'a, str>>,
-        href: impl Into<Cow<'a, str>>,
-        current: bool,
-    ) -> Self {
-        Self {
-            label: label.into(),
-            href: href.into(),
-            current,
-            count: None,
-        }
+    pub fn new(label: impl Into<Cow<'a, str>>, href: impl Into<Cow<'a, str>>, current: bool) -> Self {
+        Self { label: label.into(), href: href.into(), current, count: None }
     }
 }
 

@@ -127,8 +127,7 @@ pub fn from_pairs<T: DeserializeOwned>(text: &[u8]) -> Result<T, Failure> {
         return Err(holds_nul(name.replace('\0', "")));
     }
     let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text));
-    serde_path_to_error::deserialize(reader)
-        .map_err(|error| unfit(&error.path().to_string(), &plain(&error.inner().to_string())))
+    serde_path_to_error::deserialize(reader).map_err(|error| unfit(&error.path().to_string(), &plain(&error.inner().to_string())))
 }
 
 fn holds_nul(field: String) -> Failure {
@@ -138,9 +137,8 @@ fn holds_nul(field: String) -> Failure {
 /// Where the first text with a NUL stands, with dots between levels.
 fn path_to_nul(value: &serde_json::Value) -> Option<String> {
     use serde_json::Value;
-    let below = |step: String, value: &Value| {
-        path_to_nul(value).map(|rest| if rest.is_empty() { step.clone() } else { format!("{step}.{rest}") })
-    };
+    let below =
+        |step: String, value: &Value| path_to_nul(value).map(|rest| if rest.is_empty() { step.clone() } else { format!("{step}.{rest}") });
     match value {
         Value::String(text) => text.contains('\0').then(String::new),
         Value::Array(items) => items.iter().enumerate().find_map(|(at, item)| below(at.to_string(), item)),

@@ -13,8 +13,8 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, any_service};
-use kit::bus::Signal;
 use kit::Result;
+use kit::bus::Signal;
 use serde_json::json;
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Data, HttpExtension, SocketRef};
@@ -75,16 +75,22 @@ impl Live {
         // In a middleware, which runs before the client hears that it is connected: a `join` that came earlier than its
         // handler would be dropped, and its page would wait forever.
         let listen = async move |socket: SocketRef| {
-            socket.on("join", async move |socket: SocketRef, Data(rooms): Data<Vec<String>>, HttpExtension(Caller(actor)): HttpExtension<Caller>, ack: AckSender| {
-                for room in rooms.into_iter().take(MOST_ROOMS) {
-                    match may_join(&listening, &actor, &room).await {
-                        Ok(()) => socket.join(room),
-                        Err(error) => debug!("a live connection may not join a room: {error}"),
+            socket.on(
+                "join",
+                async move |socket: SocketRef,
+                            Data(rooms): Data<Vec<String>>,
+                            HttpExtension(Caller(actor)): HttpExtension<Caller>,
+                            ack: AckSender| {
+                    for room in rooms.into_iter().take(MOST_ROOMS) {
+                        match may_join(&listening, &actor, &room).await {
+                            Ok(()) => socket.join(room),
+                            Err(error) => debug!("a live connection may not join a room: {error}"),
+                        }
                     }
-                }
-                // Whoever wants to know from when on it hears everything; gone meanwhile is no matter.
-                let _ = ack.send(&());
-            });
+                    // Whoever wants to know from when on it hears everything; gone meanwhile is no matter.
+                    let _ = ack.send(&());
+                },
+            );
             Ok::<_, Infallible>(())
         };
         io.ns("/", (async || ()).with(listen));

@@ -84,7 +84,9 @@ pub fn is_fragment(headers: &HeaderMap) -> bool {
 pub fn safe_next(next: Option<&str>) -> &str {
     let ours = |path: &&str| {
         let mut bytes = path.bytes();
-        bytes.next() == Some(b'/') && !matches!(bytes.next(), Some(b'/' | b'\\')) && path.bytes().all(|byte| byte > b' ' && byte != 127 && byte != b'\\')
+        bytes.next() == Some(b'/')
+            && !matches!(bytes.next(), Some(b'/' | b'\\'))
+            && path.bytes().all(|byte| byte > b' ' && byte != 127 && byte != b'\\')
     };
     next.filter(ours).filter(|path| path.is_ascii()).unwrap_or("/")
 }
@@ -117,7 +119,9 @@ mod tests {
     #[test]
     fn next_never_leaves_the_house() {
         assert_eq!(safe_next(Some("/admin/jobs?state=dead")), "/admin/jobs?state=dead");
-        for bad in ["", "//evil.test", "/\\evil.test", "https://evil.test", "javascript:alert(1)", "/a\r\nSet-Cookie: x", "/\tevil", "/a\\b"] {
+        for bad in
+            ["", "//evil.test", "/\\evil.test", "https://evil.test", "javascript:alert(1)", "/a\r\nSet-Cookie: x", "/\tevil", "/a\\b"]
+        {
             assert_eq!(safe_next(Some(bad)), "/", "{bad:?}");
         }
     }

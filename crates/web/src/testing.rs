@@ -135,10 +135,7 @@ impl TestApp {
 
     /// Makes a customer.
     pub async fn customer(&self, name: &str) -> CustomerId {
-        let new = NewCustomer {
-            name: CustomerName::parse(name).expect("a name"),
-            currency: Currency::parse("EUR").expect("a currency"),
-        };
+        let new = NewCustomer { name: CustomerName::parse(name).expect("a name"), currency: Currency::parse("EUR").expect("a currency") };
         customers::create(&self.app.db, &self.app.clock, &Actor::cli(), new).await.expect("the command line may create").id
     }
 

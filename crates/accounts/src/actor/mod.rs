@@ -269,12 +269,9 @@ mod tests {
         assert_eq!(table.len(), Permission::ALL.len());
         for (name, who) in table {
             let permission = Permission::from_text(name).unwrap();
-            for (letter, role) in [
-                ('a', Role::Admin),
-                ('c', Role::Concierge),
-                ('o', of_customer(Standing::Owner)),
-                ('m', of_customer(Standing::Member)),
-            ] {
+            for (letter, role) in
+                [('a', Role::Admin), ('c', Role::Concierge), ('o', of_customer(Standing::Owner)), ('m', of_customer(Standing::Member))]
+            {
                 assert_eq!(role.permits(permission), who.contains(letter), "{name} {letter}");
                 assert_eq!(actor(role, session()).can(permission), who.contains(letter), "{name} {letter}");
             }

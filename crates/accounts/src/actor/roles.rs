@@ -41,8 +41,8 @@ impl Role {
             ("concierge", None) => Ok(Role::Concierge),
             ("admin" | "concierge", Some(_)) => Err(Error::invalid("customer", "Admins and concierges belong to no customer.")),
             (text, customer) => {
-                let standing = Standing::from_text(text)
-                    .ok_or_else(|| Error::invalid("role", "Choose owner, member, concierge or admin."))?;
+                let standing =
+                    Standing::from_text(text).ok_or_else(|| Error::invalid("role", "Choose owner, member, concierge or admin."))?;
                 let customer = customer.ok_or_else(|| Error::invalid("customer", "Choose the customer whom they belong to."))?;
                 Ok(Role::Customer { customer, standing })
             }
@@ -284,7 +284,8 @@ mod tests {
         assert_eq!(TokenScopes::parse("sites:write, sites:read sites:write").unwrap().to_string(), "sites:read sites:write");
         assert!(TokenScopes::parse("").is_err());
         assert!(TokenScopes::parse("sites:read root").is_err());
-        let [owner, member] = [Standing::Owner, Standing::Member].map(|standing| Role::Customer { customer: CustomerId::random(), standing });
+        let [owner, member] =
+            [Standing::Owner, Standing::Member].map(|standing| Role::Customer { customer: CustomerId::random(), standing });
         assert!(Role::Admin.has_use_for(TokenScope::Admin));
         assert!(!owner.has_use_for(TokenScope::Admin));
         assert!(!member.has_use_for(TokenScope::MembersWrite));

@@ -10,7 +10,9 @@ use kit::{Clock, Db, Error, Result, Timestamp, Tx, sql, text_enum};
 use serde_json::json;
 
 use crate::actor::Recognised;
-use crate::{Actor, Client, CustomerId, Email, How, MemberId, Password, Permission, PersonName, Role, Standing, audit, customers, passwords};
+use crate::{
+    Actor, Client, CustomerId, Email, How, MemberId, Password, Permission, PersonName, Role, Standing, audit, customers, passwords,
+};
 pub(crate) use own::void_links;
 pub use own::{change_email, change_password, rename, set_theme};
 
@@ -226,10 +228,8 @@ pub async fn change_role(db: &Db, clock: &Clock, actor: &Actor, id: &MemberId, r
         if member.role == role {
             return Ok(());
         }
-        tx.execute(
-            sql("update member set role = $2, customer_id = $3 where id = $1").bind(id).bind(role.as_str()).bind(role.customer()),
-        )
-        .await?;
+        tx.execute(sql("update member set role = $2, customer_id = $3 where id = $1").bind(id).bind(role.as_str()).bind(role.customer()))
+            .await?;
         require_successor(&tx, &member.role).await?;
         tx.execute(sql("delete from api_token where member_id = $1").bind(id)).await?;
         tx.execute(sql("delete from invitation where invited_by = $1").bind(id)).await?;

@@ -87,13 +87,7 @@ pub async fn set_theme(db: &Db, actor: &Actor, theme: Theme) -> Result<()> {
 }
 
 /// Compares the current password of whoever asks in person, with the same limits as signing in. Returns the hash it had.
-async fn prove_oneself(
-    db: &Db,
-    clock: &Clock,
-    actor: &Actor,
-    id: &MemberId,
-    password: Option<&Secret>,
-) -> Result<Option<PasswordHash>> {
+async fn prove_oneself(db: &Db, clock: &Clock, actor: &Actor, id: &MemberId, password: Option<&Secret>) -> Result<Option<PasswordHash>> {
     let stored: Option<(Option<PasswordHash>,)> = db.optional(sql("select password_hash from member where id = $1").bind(id)).await?;
     let Some(hash) = stored.and_then(|(hash,)| hash) else { return Ok(None) };
     let (Some(password), Some(email), Some(ip)) = (password, actor.email(), actor.ip()) else { return Err(not_the_current_one()) };

@@ -18,7 +18,12 @@ async fn owners_read_what_concerns_their_customer_and_admins_everything() {
         let list = async |actor: &Actor, query: AuditQuery| audit::list(&house.db, actor, &query).await;
 
         let newest = list(&owner, AuditQuery::default()).await.unwrap().items.remove(0);
-        assert_eq!((newest.action.as_str(), newest.actor_name.as_str(), newest.how.as_str()), ("customer.rename", "Ada", "session"), "{}", house.on);
+        assert_eq!(
+            (newest.action.as_str(), newest.actor_name.as_str(), newest.how.as_str()),
+            ("customer.rename", "Ada", "session"),
+            "{}",
+            house.on
+        );
         assert_eq!(newest.detail, serde_json::json!({ "from": "Own", "to": "Renamed" }));
         assert_eq!((newest.ip.as_deref(), newest.member_id.as_ref()), (Some("192.0.2.1"), admin.member_id()));
         let all = list(&owner, AuditQuery::default()).await.unwrap().items;
@@ -65,7 +70,8 @@ async fn a_change_that_is_undone_is_not_told() {
         let outcome: kit::Result<()> = house
             .db
             .write(async |tx| {
-                let entry = audit::Entry { action: "site.create", customer: Some(&own.id), subject: "app_x", detail: serde_json::json!({}) };
+                let entry =
+                    audit::Entry { action: "site.create", customer: Some(&own.id), subject: "app_x", detail: serde_json::json!({}) };
                 audit::record(&tx, &house.clock, &Actor::job("test"), entry).await?;
                 Err(Error::conflict("changed our mind"))
             })
@@ -94,7 +100,16 @@ async fn no_secret_is_in_the_log_nor_anywhere_else_in_plain() {
         secrets.push(token_in(invited.link.reveal(), accounts::links::INVITATION));
         secrets.push(crate::invitations::accept(&house, &invited).await.unwrap().token.reveal().to_owned());
         members::change_password(db, clock, &owner, &Secret::new(PASSWORD), password("another long phrase")).await.unwrap();
-        members::change_email(db, clock, &owner, owner.member_id().unwrap(), email("o@own.test"), Some(&Secret::new("another long phrase"))).await.unwrap();
+        members::change_email(
+            db,
+            clock,
+            &owner,
+            owner.member_id().unwrap(),
+            email("o@own.test"),
+            Some(&Secret::new("another long phrase")),
+        )
+        .await
+        .unwrap();
         members::rename(db, clock, &owner, owner.member_id().unwrap(), person("Olga")).await.unwrap();
         resets::request(db, clock, mailer, &client(), BASE, "o@own.test").await.unwrap();
         let reset = token_in(&house.mail_to("o@own.test").await.unwrap(), accounts::links::RESET);
@@ -107,13 +122,32 @@ async fn no_secret_is_in_the_log_nor_anywhere_else_in_plain() {
         tokens::revoke(db, clock, &owner, &made.id).await.unwrap();
         sessions::sign_out_everywhere(db, clock, &owner).await.unwrap();
 
-        let mut told: Vec<String> = house.db.all::<(String,)>(sql("select distinct action from audit order by action")).await.unwrap().into_iter().map(|it| it.0).collect();
+        let mut told: Vec<String> = house
+            .db
+            .all::<(String,)>(sql("select distinct action from audit order by action"))
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|it| it.0)
+            .collect();
         told.sort();
         assert_eq!(
             told,
             [
-                "customer.create", "invitation.accept", "invitation.create", "invitation.resend", "member.add", "member.email", "member.password",
-                "member.rename", "member.reset", "session.end_all", "session.open", "signin_link.create", "token.create", "token.revoke"
+                "customer.create",
+                "invitation.accept",
+                "invitation.create",
+                "invitation.resend",
+                "member.add",
+                "member.email",
+                "member.password",
+                "member.rename",
+                "member.reset",
+                "session.end_all",
+                "session.open",
+                "signin_link.create",
+                "token.create",
+                "token.revoke"
             ],
             "{}",
             house.on

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use accounts::{
-    Actor, Client, Currency, Customer, CustomerId, CustomerName, Email, MemberId, NewCustomer, NewMember, Password, PersonName, Role, SignedIn,
-    Standing, customers, members, sessions, signin_links,
+    Actor, Client, Currency, Customer, CustomerId, CustomerName, Email, MemberId, NewCustomer, NewMember, Password, PersonName, Role,
+    SignedIn, Standing, customers, members, sessions, signin_links,
 };
 use kit::mail::{MailConfig, MailSecurity, Mailer};
 use kit::secrets::{InstanceKey, Secret};
@@ -111,11 +111,8 @@ impl House {
 
     /// The text part of the newest mail to an address.
     pub async fn mail_to(&self, email: &str) -> Option<String> {
-        let found: Option<(String,)> = self
-            .db
-            .optional(sql("select body from mail where recipient = $1 order by id desc limit 1").bind(email))
-            .await
-            .unwrap();
+        let found: Option<(String,)> =
+            self.db.optional(sql("select body from mail where recipient = $1 order by id desc limit 1").bind(email)).await.unwrap();
         let body = self.key.open("mail.body", &found?.0).unwrap();
         let body: serde_json::Value = serde_json::from_str(body.reveal()).unwrap();
         Some(body["text"].as_str().unwrap().to_owned())

@@ -82,7 +82,8 @@ async fn nobody_gives_themselves_or_others_more_than_they_may() {
         let of_own = members::of_customer(db, &owner, &own.id).await.unwrap();
         assert_eq!(of_own.iter().map(|it| it.role.as_str()).collect::<Vec<_>>(), ["owner", "member"]);
         // An owner does not take an address by adding someone with a password of their choice.
-        let new = accounts::NewMember { name: person("Eve"), email: email("victim@example.test"), role: member_of(&own.id), password: None };
+        let new =
+            accounts::NewMember { name: person("Eve"), email: email("victim@example.test"), role: member_of(&own.id), password: None };
         assert_eq!(kind(&members::add(db, clock, &owner, new).await), "forbidden");
     }
 }
@@ -168,7 +169,12 @@ async fn who_is_removed_is_gone_with_sessions_tokens_and_invitations() {
         assert_eq!(kind(&crate::invitations::accept(&house, &invited).await), "not found");
         // The address is free again, and the log still knows who it was.
         house.member("leaving@own.test", Role::Concierge).await;
-        assert_eq!(house.count("select cast(count(*) as bigint) from audit where action = 'member.remove' and detail like '%leaving@own.test%'").await, 1);
+        assert_eq!(
+            house
+                .count("select cast(count(*) as bigint) from audit where action = 'member.remove' and detail like '%leaving@own.test%'")
+                .await,
+            1
+        );
     }
 }
 

@@ -14,7 +14,12 @@ async fn sample_rows_are_read() {
         let cli = Actor::cli();
         let customer = CustomerId::parse("cust_aaaaaaaaaaaa").unwrap();
         let page = customers::list(&house.db, &cli.scope(), &CustomerQuery::default()).await.unwrap();
-        assert_eq!(page.items.iter().map(|it| (it.members, it.is_suspended())).collect::<Vec<_>>(), [(0, true), (1, false)], "{}", house.on);
+        assert_eq!(
+            page.items.iter().map(|it| (it.members, it.is_suspended())).collect::<Vec<_>>(),
+            [(0, true), (1, false)],
+            "{}",
+            house.on
+        );
         assert_eq!(members::of_customer(&house.db, &cli, &customer).await.unwrap()[0].theme, accounts::Theme::Dark);
         assert_eq!(tokens::of_customer(&house.db, &cli, &customer).await.unwrap()[0].scopes.to_string(), "sites:read sites:deploy");
         let rows = audit::list(&house.db, &cli, &AuditQuery::default()).await.unwrap().items;

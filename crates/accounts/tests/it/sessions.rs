@@ -87,7 +87,9 @@ async fn figures_of_signing_in() {
     let tries: Vec<_> = (0..40)
         .map(|at| {
             let house = house.clone();
-            tokio::spawn(async move { house.sign_in_from(&format!("198.51.100.{at}"), &format!("person{at}@example.test"), "wrong horse battery").await })
+            tokio::spawn(async move {
+                house.sign_in_from(&format!("198.51.100.{at}"), &format!("person{at}@example.test"), "wrong horse battery").await
+            })
         })
         .collect();
     for answer in tries {
@@ -168,7 +170,8 @@ async fn a_new_password_ends_the_other_sessions() {
     for (house, _guard) in houses().await {
         let customer = house.customer("Bakery").await;
         house.member_with_password("ada@example.test", owner_of(&customer.id)).await;
-        let (here, there) = (house.sign_in("ada@example.test", PASSWORD).await.unwrap(), house.sign_in("ada@example.test", PASSWORD).await.unwrap());
+        let (here, there) =
+            (house.sign_in("ada@example.test", PASSWORD).await.unwrap(), house.sign_in("ada@example.test", PASSWORD).await.unwrap());
         let actor = house.authenticate(&here).await.unwrap();
         let new = || password("another long phrase");
         let wrong = members::change_password(&house.db, &house.clock, &actor, &Secret::new("wrong horse battery"), new()).await;
@@ -190,7 +193,9 @@ async fn the_address_changes_with_the_password_and_voids_what_was_sent_to_the_ol
         house.member("taken@example.test", Role::Admin).await;
         let signed_in = house.sign_in("ada@example.test", PASSWORD).await.unwrap();
         let actor = house.authenticate(&signed_in).await.unwrap();
-        accounts::resets::request(&house.db, &house.clock, &house.mailer, &client_at("192.0.2.1"), crate::house::BASE, "ada@example.test").await.unwrap();
+        accounts::resets::request(&house.db, &house.clock, &house.mailer, &client_at("192.0.2.1"), crate::house::BASE, "ada@example.test")
+            .await
+            .unwrap();
         let change = async |to: &str, password: Option<&str>| {
             let password = password.map(Secret::new);
             members::change_email(&house.db, &house.clock, &actor, &id, email(to), password.as_ref()).await
@@ -233,13 +238,17 @@ async fn a_sign_in_that_races_a_reset_does_not_survive_it() {
         for round in 0..4 {
             let address = format!("ada{round}@example.test");
             house.member_with_password(&address, Role::Admin).await;
-            accounts::resets::request(&house.db, &house.clock, &house.mailer, &client_at("192.0.2.1"), crate::house::BASE, &address).await.unwrap();
+            accounts::resets::request(&house.db, &house.clock, &house.mailer, &client_at("192.0.2.1"), crate::house::BASE, &address)
+                .await
+                .unwrap();
             let token = crate::house::token_in(&house.mail_to(&address).await.unwrap(), accounts::links::RESET);
             let old = tokio::spawn({
                 let (house, address) = (house.clone(), address.clone());
                 async move { house.sign_in_from("203.0.113.1", &address, PASSWORD).await }
             });
-            accounts::resets::complete(&house.db, &house.clock, &client_at("192.0.2.1"), &token, password("another long phrase")).await.unwrap();
+            accounts::resets::complete(&house.db, &house.clock, &client_at("192.0.2.1"), &token, password("another long phrase"))
+                .await
+                .unwrap();
             if let Ok(signed_in) = old.await.unwrap() {
                 assert!(house.authenticate(&signed_in).await.is_none(), "{}", house.on);
             }

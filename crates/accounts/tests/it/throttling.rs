@@ -23,7 +23,9 @@ async fn twenty_wrong_sign_ins_at_once_compare_five_passwords() {
             .map(|at| {
                 let house = house.clone();
                 // From twenty addresses: the account alone must hold.
-                tokio::spawn(async move { kind(&house.sign_in_from(&format!("198.51.100.{at}"), "ada@example.test", "wrong horse battery").await) })
+                tokio::spawn(async move {
+                    kind(&house.sign_in_from(&format!("198.51.100.{at}"), "ada@example.test", "wrong horse battery").await)
+                })
             })
             .collect();
         let mut answers = Vec::new();
@@ -100,7 +102,12 @@ async fn success_forgives_the_account() {
             }
             house.sign_in("ada@example.test", PASSWORD).await.unwrap();
         }
-        assert_eq!(house.count("select cast(count(*) as bigint) from throttle where name like 'sign-in:account:%'").await, 0, "{}", house.on);
+        assert_eq!(
+            house.count("select cast(count(*) as bigint) from throttle where name like 'sign-in:account:%'").await,
+            0,
+            "{}",
+            house.on
+        );
     }
 }
 

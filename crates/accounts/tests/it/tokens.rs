@@ -34,7 +34,8 @@ async fn a_token_acts_as_its_member_within_its_scopes() {
         }
         let (stored,): (String,) = house.db.one(sql("select token_hash from api_token")).await.unwrap();
         assert_eq!(stored, kit::secrets::sha256_hex(made.secret.reveal()));
-        for nonsense in ["", "ink_", "ink_x", stored.as_str(), &made.secret.reveal().to_lowercase(), &format!("{} ", made.secret.reveal())] {
+        for nonsense in ["", "ink_", "ink_x", stored.as_str(), &made.secret.reveal().to_lowercase(), &format!("{} ", made.secret.reveal())]
+        {
             assert!(authenticate(&house, &Secret::new(nonsense)).await.is_none(), "{nonsense}");
         }
         // A session's token is none, and the other way round.
@@ -120,7 +121,9 @@ async fn tokens_of_others_are_for_owners_and_admins_within_reach() {
         let admins = make(&house, &admin, "admin").await.unwrap();
         let member_id = member.member_id().unwrap();
 
-        for (actor, seen) in [(&member, Ok(1)), (&owner, Ok(1)), (&admin, Ok(1)), (&others_owner, Ok(0)), (&others_member, Err(())), (&concierge, Err(()))] {
+        for (actor, seen) in
+            [(&member, Ok(1)), (&owner, Ok(1)), (&admin, Ok(1)), (&others_owner, Ok(0)), (&others_member, Err(())), (&concierge, Err(()))]
+        {
             let list = tokens::list(db, actor, member_id).await;
             assert_eq!(list.map(|list| list.len()).map_err(|_| ()), seen, "{} {:?}", house.on, actor.role());
         }

@@ -198,14 +198,13 @@ pub fn render(site: &Site, manifest: &Manifest, placement: &Placement<'_>) -> Re
         labels: labels(),
     };
     let public = Network { external: Some(true), name: None, driver: None, ipam: None, labels: BTreeMap::new() };
-    let file = File {
-        name: site.prefix(),
-        services,
-        networks: BTreeMap::from([(PUBLIC_NETWORK, public), ("site-internal", network)]),
-        volumes,
-    };
+    let file =
+        File { name: site.prefix(), services, networks: BTreeMap::from([(PUBLIC_NETWORK, public), ("site-internal", network)]), volumes };
     let yaml = serde_yaml_ng::to_string(&file).context("rendering docker-compose.yaml")?;
-    Ok(format!("# Written by Innkeeper from the template `{}` {}. Runs by hand too: docker compose up -d\n{yaml}", manifest.kind, manifest.version))
+    Ok(format!(
+        "# Written by Innkeeper from the template `{}` {}. Runs by hand too: docker compose up -d\n{yaml}",
+        manifest.kind, manifest.version
+    ))
 }
 
 fn render_service(

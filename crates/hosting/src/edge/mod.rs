@@ -105,12 +105,28 @@ struct Server {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 enum Middleware {
-    StripPrefix { prefixes: [&'static str; 1] },
-    RedirectScheme { scheme: &'static str, permanent: bool, #[serde(skip_serializing_if = "Option::is_none")] port: Option<String> },
-    ReplacePath { path: &'static str },
+    StripPrefix {
+        prefixes: [&'static str; 1],
+    },
+    RedirectScheme {
+        scheme: &'static str,
+        permanent: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        port: Option<String>,
+    },
+    ReplacePath {
+        path: &'static str,
+    },
     #[serde(rename_all = "camelCase")]
-    Headers { #[serde(skip_serializing_if = "is_zero")] sts_seconds: u32 },
-    Errors { status: [&'static str; 1], service: String, query: &'static str },
+    Headers {
+        #[serde(skip_serializing_if = "is_zero")]
+        sts_seconds: u32,
+    },
+    Errors {
+        status: [&'static str; 1],
+        service: String,
+        query: &'static str,
+    },
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
@@ -189,22 +205,13 @@ pub fn render(site: &Site, target: Target, config: &EdgeConfig) -> Result<String
                 Middleware::Errors { status: ["502-504"], service: HOLDING_SERVICE.to_owned() + "@file", query: "/unavailable" },
             );
             let below = |path: &str| format!("{host} && (Path(`{path}`) || PathPrefix(`{path}/`))");
-            routers.insert(
-                named("api"),
-                secure(below("/api"), named("api"), 3000, vec![named("headers"), named("api-stripprefix")]),
-            );
+            routers.insert(named("api"), secure(below("/api"), named("api"), 3000, vec![named("headers"), named("api-stripprefix")]));
             routers.insert(named("alert"), secure(below("/socket.io"), named("alert"), 2000, vec![named("headers")]));
-            routers.insert(
-                named("www"),
-                secure(host, named("www"), 1000, vec![named("headers"), named("unavailable")]),
-            );
+            routers.insert(named("www"), secure(host, named("www"), 1000, vec![named("headers"), named("unavailable")]));
         }
         Target::Holding(reason) => {
             middlewares.insert(named("holding"), Middleware::ReplacePath { path: reason.path() });
-            routers.insert(
-                named("www"),
-                secure(host, format!("{HOLDING_SERVICE}@file"), 1000, vec![named("headers"), named("holding")]),
-            );
+            routers.insert(named("www"), secure(host, format!("{HOLDING_SERVICE}@file"), 1000, vec![named("headers"), named("holding")]));
         }
     }
     // By way of JSON: written directly, an enum becomes a YAML tag, which Traefik does not read.

@@ -46,9 +46,7 @@ pub fn traefik(config: &EdgeConfig) -> Result<String> {
 /// Routes of the edge itself: its API and metrics behind a password (sites share a network with Traefik), and the holding page.
 pub fn own_routes(config: &EdgeConfig, api_password: &Secret) -> Result<String> {
     let hash = STANDARD.encode(Sha1::digest(api_password.reveal().as_bytes()));
-    let router = |rule: &str, service: &str| {
-        json!({ "rule": rule, "entryPoints": ["traefik"], "service": service, "middlewares": ["innkeeper-api-auth"] })
-    };
+    let router = |rule: &str, service: &str| json!({ "rule": rule, "entryPoints": ["traefik"], "service": service, "middlewares": ["innkeeper-api-auth"] });
     yaml(&json!({ "http": {
         "routers": {
             "innkeeper-api": router("PathPrefix(`/api`)", "api@internal"),
@@ -74,7 +72,8 @@ pub fn compose(config: &EdgeConfig, folder: &str, holding_image: &str, settings_
         environment["LEGO_CA_CERTIFICATES"] = json!("/etc/traefik/acme-ca.pem");
     }
     let logging = json!({ "driver": "json-file", "options": { "max-size": "10m", "max-file": "3" } });
-    let labels = |service: &str| json!({ "innkeeper.edge": config.project, "innkeeper.service": service, "innkeeper.settings": settings_hash });
+    let labels =
+        |service: &str| json!({ "innkeeper.edge": config.project, "innkeeper.service": service, "innkeeper.settings": settings_hash });
     yaml(&json!({
         "name": config.project,
         "services": {

@@ -50,7 +50,13 @@ pub async fn create(folder: &Path, bare: &Path) -> Result<()> {
     }
     let partial = bare.with_extension("partial");
     let _ = std::fs::remove_dir_all(&partial);
-    git(folder).args(["clone", "--quiet", "--bare", "--no-hardlinks", "--"]).arg(folder).arg(&partial).run().await.context("making the bare repository")?;
+    git(folder)
+        .args(["clone", "--quiet", "--bare", "--no-hardlinks", "--"])
+        .arg(folder)
+        .arg(&partial)
+        .run()
+        .await
+        .context("making the bare repository")?;
     // A clone remembers the folder it came from; nothing is fetched from there.
     git(&partial).args(["remote", "remove", "origin"]).run().await.context("finishing the bare repository")?;
     std::fs::rename(&partial, bare).map_err(|error| storage(bare, error))?;
@@ -61,6 +67,7 @@ pub async fn create(folder: &Path, bare: &Path) -> Result<()> {
 
 /// The commit that the site's branch is at.
 pub async fn head(bare: &Path) -> Result<String> {
-    let output = git(bare).args(["rev-parse", "--verify"]).arg(format!("refs/heads/{BRANCH}")).run().await.context("reading the repository")?;
+    let output =
+        git(bare).args(["rev-parse", "--verify"]).arg(format!("refs/heads/{BRANCH}")).run().await.context("reading the repository")?;
     Ok(output.stdout.trim().to_owned())
 }

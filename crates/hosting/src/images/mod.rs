@@ -17,8 +17,8 @@ use kit::exec::Command;
 use kit::{Context, Error, Result};
 use tokio::sync::Notify;
 
-pub use recipe::{ALL, BaseImage};
 use recipe::Recipes;
+pub use recipe::{ALL, BaseImage};
 
 /// Marks an image as made here.
 const MADE_HERE: &str = "innkeeper.base";
@@ -198,12 +198,7 @@ async fn pull_one(image: &'static BaseImage, report: &Reporter<'_>) -> Result<Bu
 }
 
 /// Reads the cache file. Fails when it does not hold what it should.
-async fn load(
-    cache: &Path,
-    recipes: &Recipes,
-    missing: &[&'static BaseImage],
-    report: &Reporter<'_>,
-) -> Result<Vec<BuiltImage>> {
+async fn load(cache: &Path, recipes: &Recipes, missing: &[&'static BaseImage], report: &Reporter<'_>) -> Result<Vec<BuiltImage>> {
     let started = report.start(TOGETHER, Origin::Cache);
     Command::new("zstd")
         .args(["-q", "-d", "-c"])
@@ -270,8 +265,7 @@ async fn look(recipes: &Recipes) -> Result<Vec<(&'static BaseImage, Presence)>> 
 }
 
 async fn presence(image: &BaseImage, recipe: &str) -> Result<Presence> {
-    let inspected =
-        Command::new("docker").args(["image", "inspect", "--format", "{{json .Config.Labels}}", image.name]).run().await;
+    let inspected = Command::new("docker").args(["image", "inspect", "--format", "{{json .Config.Labels}}", image.name]).run().await;
     let labels = match inspected {
         Ok(output) => output.stdout,
         Err(Error::Unavailable { message, .. }) if message.to_lowercase().contains("no such image") => {

@@ -15,9 +15,8 @@ use crate::sites::{self, CertificateState, Site};
 use crate::templates::{self, Template};
 use crate::{Hosting, files, git, images, runtime};
 
-pub(super) const STEPS: &[&str] = &[
-    "folder", "environment", "repository", "webhook", "compose", "address", "build", "start", "route", "certificate", "record",
-];
+pub(super) const STEPS: &[&str] =
+    &["folder", "environment", "repository", "webhook", "compose", "address", "build", "start", "route", "certificate", "record"];
 
 /// How long a new site waits for its certificate before it is handed over without one; it is pursued further from then on.
 const CERTIFICATE_LIMIT: Duration = Duration::from_secs(45);

@@ -235,7 +235,8 @@ pub async fn request(hosting: &Hosting, actor: &Actor, id: &SiteId, kind: Operat
             begin(&tx, hosting, id, kind, actor).await?;
             let detail = serde_json::json!({ "name": site.name.as_str(), "domain": site.domain.as_str() });
             let action = action(kind);
-            audit::record(&tx, &hosting.clock, actor, Entry { action, customer: Some(&site.customer_id), subject: id.as_str(), detail }).await?;
+            audit::record(&tx, &hosting.clock, actor, Entry { action, customer: Some(&site.customer_id), subject: id.as_str(), detail })
+                .await?;
             sites::get_in(&tx, &actor.scope(), id).await
         })
         .await?;

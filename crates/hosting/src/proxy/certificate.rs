@@ -86,9 +86,7 @@ impl Proxy {
             });
             Ok(Served { certificate: Ok(certificate), status, release, latency: started.elapsed() })
         };
-        tokio::time::timeout(Duration::from_secs(10), work)
-            .await
-            .map_err(|_| Error::unavailable("the edge did not answer within 10 s"))?
+        tokio::time::timeout(Duration::from_secs(10), work).await.map_err(|_| Error::unavailable("the edge did not answer within 10 s"))?
     }
 
     /// Looks until the certificate of `host` is trusted, the authority has refused it, or `limit` has passed; the reason if it is not.
@@ -142,7 +140,9 @@ fn explain(line: &str, host: &Host) -> String {
         None => ("", error.as_str()),
     };
     let advice = match kind {
-        "connection" => format!("the certificate authority cannot reach {host}: its DNS record must point to this server, and port 80 be open"),
+        "connection" => {
+            format!("the certificate authority cannot reach {host}: its DNS record must point to this server, and port 80 be open")
+        }
         "dns" => format!("the certificate authority finds no address of {host}: its DNS record must point to this server"),
         "unauthorized" | "incorrectResponse" => format!("another server answers for {host}: its DNS record must point to this one"),
         "caa" => format!("a CAA record of {host} allows other certificate authorities only"),
@@ -154,7 +154,8 @@ fn explain(line: &str, host: &Host) -> String {
 }
 
 fn read(der: &rustls::pki_types::CertificateDer<'_>) -> Result<Certificate> {
-    let (_, parsed) = X509Certificate::from_der(der).map_err(|error| Error::unavailable(format!("the certificate is not readable: {error}")))?;
+    let (_, parsed) =
+        X509Certificate::from_der(der).map_err(|error| Error::unavailable(format!("the certificate is not readable: {error}")))?;
     Ok(Certificate {
         expires_at: Timestamp(parsed.validity().not_after.timestamp().saturating_mul(1000)),
         issuer: parsed.issuer().to_string(),
@@ -175,7 +176,8 @@ mod tests {
                  urn:ietf:params:acme:error:{problem}]\" ACME CA=https://ca.test/dir acmeCA=https://ca.test/dir domains=[\"shop.example.com\"]"
             )
         };
-        let connection = explain(&line("connection :: Get \\\"http://shop.example.com/.well-known/acme-challenge/x\\\": connection refused"), &host);
+        let connection =
+            explain(&line("connection :: Get \\\"http://shop.example.com/.well-known/acme-challenge/x\\\": connection refused"), &host);
         insta::assert_snapshot!(connection, @r#"the certificate authority cannot reach shop.example.com: its DNS record must point to this server, and port 80 be open (Get "http://shop.example.com/.well-known/acme-challenge/x": connection refused)"#);
         let dns = explain(&line("dns :: DNS problem: NXDOMAIN looking up A for shop.example.com"), &host);
         insta::assert_snapshot!(dns, @"the certificate authority finds no address of shop.example.com: its DNS record must point to this server (DNS problem: NXDOMAIN looking up A for shop.example.com)");

@@ -14,8 +14,8 @@ use tracing::info;
 use crate::compose::PUBLIC_NETWORK;
 use crate::config::EdgeConfig;
 use crate::edge::{self, Target, settings};
-use crate::sites::Site;
 use crate::files::{self, storage};
+use crate::sites::Site;
 
 pub use certificate::{Certificate, Served};
 
@@ -185,7 +185,8 @@ impl Proxy {
                     return Err(Error::internal(format!("Traefik refuses router `{router}`: {}", found.error.join("; "))));
                 }
                 Ok(Some(found)) => {
-                    let arrived = found.service.trim_end_matches("@file") == service && found.priority == 1000 + site.certificate_attempt % 50;
+                    let arrived =
+                        found.service.trim_end_matches("@file") == service && found.priority == 1000 + site.certificate_attempt % 50;
                     if arrived {
                         return Ok(());
                     }

@@ -254,7 +254,16 @@ pub async fn remove_everything(site: &Site, manifest: Option<&Manifest>) -> Resu
 /// Writes a dump of the site's database (custom format of `pg_dump`) to `path`, readable by the owner only.
 pub async fn dump_database(site: &Site, path: &Path) -> Result<()> {
     docker()
-        .args(["exec", &site.container("db"), "pg_dump", "--format=custom", "--no-owner", "--username", &site.database_user(), &site.database()])
+        .args([
+            "exec",
+            &site.container("db"),
+            "pg_dump",
+            "--format=custom",
+            "--no-owner",
+            "--username",
+            &site.database_user(),
+            &site.database(),
+        ])
         .timeout(Duration::from_secs(3600))
         .stdout_to_file(path)
         .await
@@ -297,12 +306,7 @@ pub async fn copy_in(site: &Site, service: &str, folder: &str, path: &Path) -> R
 
 /// Creates a site's containers without starting them.
 pub async fn create_containers(site: &Site, folder: &Path) -> Result<()> {
-    compose(site, folder)
-        .args(["create", "--no-build", "--pull", "never"])
-        .timeout(Duration::from_secs(120))
-        .run()
-        .await
-        .map(|_| ())
+    compose(site, folder).args(["create", "--no-build", "--pull", "never"]).timeout(Duration::from_secs(120)).run().await.map(|_| ())
 }
 
 /// Builds the image of one service under `tag` from its folder, handing on each line of the build.

@@ -16,7 +16,8 @@ pub use store::{
     AddressAnswer, NewSite, SiteFilter, SiteSort, UpdateSite, check_address, counts_by_state, create, get, get_any, known, list, update,
 };
 pub(crate) use store::{
-    exists, forget, get_in, move_to_free_network, record_certificate, record_deployed, refuse_beyond_quota, save_secrets, set_state, take_network_slot,
+    exists, forget, get_in, move_to_free_network, record_certificate, record_deployed, refuse_beyond_quota, save_secrets, set_state,
+    take_network_slot,
 };
 
 id_type!(
@@ -107,9 +108,26 @@ pub struct Site {
 }
 
 from_row!(Site {
-    id, customer_id, kind, name, domain, custom_domain, state, template_version, release_id, network_slot, owner_email,
-    certificate_state, certificate_expires_at, certificate_error, certificate_attempt, created_at, updated_at, last_deployed_at,
-    archived_at, secrets,
+    id,
+    customer_id,
+    kind,
+    name,
+    domain,
+    custom_domain,
+    state,
+    template_version,
+    release_id,
+    network_slot,
+    owner_email,
+    certificate_state,
+    certificate_expires_at,
+    certificate_error,
+    certificate_attempt,
+    created_at,
+    updated_at,
+    last_deployed_at,
+    archived_at,
+    secrets,
 });
 
 /// What a site keeps secret, with the lengths of the seed's environment file.

@@ -79,7 +79,10 @@ pub enum AddressAnswer {
 pub async fn create(hosting: &Hosting, actor: &Actor, customer: &CustomerId, new: &NewSite) -> Result<Site> {
     actor.scope().allows(customer)?;
     let template = templates::find(new.kind).ok_or_else(|| {
-        Error::invalid("site_type", format!("must be one of {}", templates::all().iter().map(|it| it.kind.as_str()).collect::<Vec<_>>().join(", ")))
+        Error::invalid(
+            "site_type",
+            format!("must be one of {}", templates::all().iter().map(|it| it.kind.as_str()).collect::<Vec<_>>().join(", ")),
+        )
     })?;
     let owner_email = owner_email(&hosting.db, actor, customer).await?;
     let secrets = SiteSecrets::generate();
@@ -148,9 +151,9 @@ async fn owner_email(db: &Db, actor: &Actor, customer: &CustomerId) -> Result<St
     }
     let members = members::of_customer(db, actor, customer).await?;
     let owner = members.iter().find(|member| member.role.as_str() == "owner").or(members.first());
-    owner.map(|owner| owner.email.to_string()).ok_or_else(|| {
-        Error::conflict("this customer has no members yet; invite one first, so that somebody can sign in on the site")
-    })
+    owner
+        .map(|owner| owner.email.to_string())
+        .ok_or_else(|| Error::conflict("this customer has no members yet; invite one first, so that somebody can sign in on the site"))
 }
 
 /// Looks whether an address can be had.
@@ -177,25 +180,19 @@ async fn refuse_taken(tx: &kit::Tx, field: &str, domain: &Host, except: Option<&
 
 /// The lowest /28 of the pool that no living site has and `blocked` does not refuse.
 async fn free_network_slot(tx: &kit::Tx, hosting: &Hosting, blocked: &(dyn Fn(i64) -> bool + Sync)) -> Result<i64> {
-    let used: Vec<(i64,)> =
-        tx.all(sql("select network_slot from site where state <> 'archived' order by network_slot")).await?;
+    let used: Vec<(i64,)> = tx.all(sql("select network_slot from site where state <> 'archived' order by network_slot")).await?;
     let used: std::collections::BTreeSet<i64> = used.into_iter().map(|(slot,)| slot).collect();
     let (_, size) = hosting.config.network_pool_base().ok_or_else(|| Error::internal("network pool was not validated"))?;
-    (0..i64::from(size)).find(|slot| !used.contains(slot) && !blocked(*slot)).ok_or_else(|| {
-        Error::conflict("this server has no free network for a further site; the operator can enlarge hosting.network_pool")
-    })
+    (0..i64::from(size))
+        .find(|slot| !used.contains(slot) && !blocked(*slot))
+        .ok_or_else(|| Error::conflict("this server has no free network for a further site; the operator can enlarge hosting.network_pool"))
 }
 
 /// A site of the scope.
 pub async fn get(db: &Db, scope: &Scope, id: &SiteId) -> Result<Site> {
-    db.optional(
-        sql(COLUMNS)
-            .and("where id = $1 and (cast($2 as text) is null or customer_id = $2)")
-            .bind(id)
-            .bind(scope.customer_filter()),
-    )
-    .await?
-    .ok_or_else(|| Error::not_found("site"))
+    db.optional(sql(COLUMNS).and("where id = $1 and (cast($2 as text) is null or customer_id = $2)").bind(id).bind(scope.customer_filter()))
+        .await?
+        .ok_or_else(|| Error::not_found("site"))
 }
 
 /// A site of the scope, as a transaction sees it.
@@ -316,7 +313,8 @@ pub async fn update(hosting: &Hosting, actor: &Actor, id: &SiteId, change: &Upda
 pub(crate) async fn set_state(tx: &kit::Tx, clock: &Clock, id: &SiteId, state: SiteState) -> Result<()> {
     let now = clock.now();
     let archived_at: Option<Timestamp> = (state == SiteState::Archived).then_some(now);
-    let query = sql("update site set state = $2, updated_at = $3, archived_at = $4 where id = $1").bind(id).bind(state).bind(now).bind(archived_at);
+    let query =
+        sql("update site set state = $2, updated_at = $3, archived_at = $4 where id = $1").bind(id).bind(state).bind(now).bind(archived_at);
     tx.execute(query).await.map(|_| ())
 }
 

@@ -118,7 +118,10 @@ impl House {
 
     /// Works the jobs of `registry` until none is due.
     pub async fn work(&self, registry: Registry<Hosting>) {
-        Runner::new(self.hosting.db.clone(), self.hosting.clock.clone(), self.hosting.clone(), registry, "test", 2).run_until_idle().await.unwrap();
+        Runner::new(self.hosting.db.clone(), self.hosting.clock.clone(), self.hosting.clone(), registry, "test", 2)
+            .run_until_idle()
+            .await
+            .unwrap();
     }
 
     /// `sqlite` or `postgres`, for messages.

@@ -58,7 +58,11 @@ async fn of_operations_asked_for_at_once_one_begins() {
             assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{}: {outcomes:?}", house.on());
             for error in outcomes.into_iter().filter_map(Result::err) {
                 // Busy, or already in the state that the first one brought it to.
-                assert!(matches!(&error, Error::Conflict(message) if message.contains("busy") || message.contains("cannot be asked")), "{}: {error:?}", house.on());
+                assert!(
+                    matches!(&error, Error::Conflict(message) if message.contains("busy") || message.contains("cannot be asked")),
+                    "{}: {error:?}",
+                    house.on()
+                );
             }
             assert_eq!(running(&house).await, 1);
         }
@@ -91,7 +95,10 @@ async fn operation_that_gave_up_says_why_and_goes_on_from_its_step_when_retried(
         let scope = actor.scope();
         let (operation, _) = operations::newest(&house.hosting.db, &scope, &site.id).await.unwrap().unwrap();
         for (position, state) in [(0, "done"), (1, "running")] {
-            let mark = sql("update site_step set state = $3 where operation_id = $1 and position = $2").bind(&operation.id).bind(position).bind(state);
+            let mark = sql("update site_step set state = $3 where operation_id = $1 and position = $2")
+                .bind(&operation.id)
+                .bind(position)
+                .bind(state);
             house.hosting.db.execute(mark).await.unwrap();
         }
         let job = operations::RunOperation { operation_id: operation.id.clone() };

@@ -74,7 +74,8 @@ async fn metacharacters_in_a_name_reach_the_services_unchanged() {
             assert_eq!(seen.replace("$$", "$"), *name, "{service} {variable}");
         }
         assert_eq!(read["services"]["db"]["environment"]["POSTGRES_PASSWORD"], "the-db-password");
-        let mut left: Vec<String> = std::fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        let mut left: Vec<String> =
+            std::fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
         left.sort();
         assert_eq!(left, [".env", "docker-compose.yaml"], "{name} made a file");
     }
@@ -94,7 +95,9 @@ async fn a_name_appears_in_no_rendered_file_but_the_environment() {
 
 #[test]
 fn line_breaks_and_invisible_characters_never_become_a_name() {
-    for bad in ["a\nTRUSTED=1", "a\rb", "a\r\nb", "a\0b", "a\u{2028}b", "a\u{85}b", "a\u{1b}[2Jb", "a\u{202e}b", "a\tb", "a\u{7f}b", "a\u{feff}b"] {
+    for bad in
+        ["a\nTRUSTED=1", "a\rb", "a\r\nb", "a\0b", "a\u{2028}b", "a\u{85}b", "a\u{1b}[2Jb", "a\u{202e}b", "a\tb", "a\u{7f}b", "a\u{feff}b"]
+    {
         assert!(SiteName::parse(bad).is_err(), "{bad:?}");
     }
 }
@@ -102,9 +105,31 @@ fn line_breaks_and_invisible_characters_never_become_a_name() {
 #[test]
 fn no_name_of_a_host_can_end_its_rule() {
     for bad in [
-        "a.test`) || Host(`b.test", "a.test`", "`", "a.test) || HostRegexp(`.*`", "a.test\") #", "a.test\n", "{a}.test", "*.test", "a b.test",
-        "a.test,b.test", "a.test@file", "a.test/path", "a.test:80", "user@a.test", "127.0.0.1", "[::1]", "a..test", ".test", "-a.test", "a_.test",
-        "$(id).test", "a.test#", "a.test?x", "a\\.test", "http://a.test",
+        "a.test`) || Host(`b.test",
+        "a.test`",
+        "`",
+        "a.test) || HostRegexp(`.*`",
+        "a.test\") #",
+        "a.test\n",
+        "{a}.test",
+        "*.test",
+        "a b.test",
+        "a.test,b.test",
+        "a.test@file",
+        "a.test/path",
+        "a.test:80",
+        "user@a.test",
+        "127.0.0.1",
+        "[::1]",
+        "a..test",
+        ".test",
+        "-a.test",
+        "a_.test",
+        "$(id).test",
+        "a.test#",
+        "a.test?x",
+        "a\\.test",
+        "http://a.test",
     ] {
         let host = Host::parse(bad);
         // Surrounding blanks are trimmed; nothing else that is wrong gets in.
@@ -115,7 +140,8 @@ fn no_name_of_a_host_can_end_its_rule() {
 
 #[test]
 fn whatever_character_is_in_a_host_or_subdomain_what_parses_is_plain() {
-    let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.');
+    let plain =
+        |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.');
     let mut parsed = 0;
     for c in ('\0'..='\u{2fff}').chain('\u{fe00}'..='\u{ffff}').chain('\u{1f300}'..='\u{1f5ff}').chain('\u{e0000}'..='\u{e01ef}') {
         for text in [format!("a{c}b.test"), format!("{c}.test"), format!("a.test{c}")] {
@@ -148,15 +174,37 @@ async fn every_service_of_every_template_is_hardened() {
             let limits = &service["deploy"]["resources"]["limits"];
             assert!(limits["pids"].as_u64().is_some_and(|pids| (1..=512).contains(&pids)), "{at}: {limits}");
             assert!(limits["memory"].as_str().is_some_and(|memory| memory.ends_with(['M', 'G'])), "{at}: {limits}");
-            assert!(limits["cpus"].as_str().and_then(|cpus| cpus.parse::<f64>().ok()).is_some_and(|cpus| cpus > 0.0 && cpus <= 2.0), "{at}: {limits}");
+            assert!(
+                limits["cpus"].as_str().and_then(|cpus| cpus.parse::<f64>().ok()).is_some_and(|cpus| cpus > 0.0 && cpus <= 2.0),
+                "{at}: {limits}"
+            );
             assert_eq!(service["read_only"], template.manifest.services[name].read_only, "{at}");
             assert_eq!(service["read_only"], true, "{at}: nothing that ships needs to write outside of its volumes");
             assert_eq!(service["logging"]["options"]["max-size"], "10m", "{at}");
             assert_eq!(service["init"], true, "{at}");
             assert!(service.get("cap_add").is_none(), "{at}: {}", service["cap_add"]);
             for forbidden in [
-                "privileged", "ports", "expose", "devices", "pid", "ipc", "network_mode", "userns_mode", "cgroup_parent", "extra_hosts", "dns",
-                "sysctls", "volumes_from", "env_file", "extends", "command", "entrypoint", "links", "external_links", "runtime", "group_add",
+                "privileged",
+                "ports",
+                "expose",
+                "devices",
+                "pid",
+                "ipc",
+                "network_mode",
+                "userns_mode",
+                "cgroup_parent",
+                "extra_hosts",
+                "dns",
+                "sysctls",
+                "volumes_from",
+                "env_file",
+                "extends",
+                "command",
+                "entrypoint",
+                "links",
+                "external_links",
+                "runtime",
+                "group_add",
             ] {
                 assert!(service.get(forbidden).is_none(), "{at} has `{forbidden}`");
             }

@@ -48,8 +48,10 @@ pub fn env_file_of(site: &Site) -> String {
 
 /// The site's `docker-compose.yaml`, its images named after their services.
 pub fn compose_file_of(site: &Site, manifest: &Manifest) -> String {
-    let images: BTreeMap<String, String> =
-        manifest.built_services().map(|service| (service.to_owned(), format!("innkeeper/{}-{service}:0123456789abcdef", manifest.kind))).collect();
+    let images: BTreeMap<String, String> = manifest
+        .built_services()
+        .map(|service| (service.to_owned(), format!("innkeeper/{}-{service}:0123456789abcdef", manifest.kind)))
+        .collect();
     let placement = Placement { images: &images, subnet: (Ipv4Addr::new(10, 213, 0, 80), 28), instance: "innkeeper-edge" };
     compose::render(site, manifest, &placement).unwrap()
 }

@@ -93,7 +93,8 @@ async fn site_of_another_customer_does_not_exist() {
         }
         house.fail(&site.id, SiteState::Failed).await;
         assert!(is_missing(&operations::retry(hosting, &bob, &site.id).await));
-        let change = UpdateSite { name: Some(SiteName::parse("Mine now").unwrap()), custom_domain: Some(Some(Host::parse("bob.example").unwrap())) };
+        let change =
+            UpdateSite { name: Some(SiteName::parse("Mine now").unwrap()), custom_domain: Some(Some(Host::parse("bob.example").unwrap())) };
         assert!(is_missing(&sites::update(hosting, &bob, &site.id, &change).await));
         assert_eq!(sites::list(db, &scope, &SiteFilter::default()).await.unwrap().len(), 0);
         let filters = [
@@ -113,7 +114,8 @@ async fn site_of_another_customer_does_not_exist() {
 
         let unchanged = sites::get(db, &ada_actor.scope(), &site.id).await.unwrap();
         assert_eq!((unchanged.name, unchanged.state, unchanged.custom_domain), (site.name.clone(), SiteState::Failed, None));
-        let told = audit::list(db, &Actor::cli(), &AuditQuery { member: bob.member_id().cloned(), ..AuditQuery::default() }).await.unwrap().items;
+        let told =
+            audit::list(db, &Actor::cli(), &AuditQuery { member: bob.member_id().cloned(), ..AuditQuery::default() }).await.unwrap().items;
         assert!(told.iter().all(|row| row.action.starts_with("session.") || row.action.starts_with("sign")), "{told:?}");
     }
 }
@@ -123,7 +125,8 @@ async fn networks_are_never_shared_and_used_again_once_free() {
     for house in houses_with(|config| config.network_pool = "10.215.0.0/24".to_owned()).await {
         let (ada, actor) = house.customer("ada").await;
         let names: Vec<String> = (0..16).map(|number| format!("site-{number}")).collect();
-        let made: Vec<Site> = join_all(names.iter().map(|name| house.create(&actor, &ada, name))).await.into_iter().map(Result::unwrap).collect();
+        let made: Vec<Site> =
+            join_all(names.iter().map(|name| house.create(&actor, &ada, name))).await.into_iter().map(Result::unwrap).collect();
         let slots: BTreeSet<i64> = made.iter().map(|site| site.network_slot).collect();
         assert_eq!(slots, (0..16).collect(), "{}", house.on());
 
@@ -205,8 +208,10 @@ async fn of_two_claims_on_one_domain_at_once_one_wins() {
         let hers = house.create(&ada_actor, &ada, "ada").await.unwrap();
         let his = house.create(&bob_actor, &bob, "bob").await.unwrap();
         let claim = UpdateSite { custom_domain: Some(Some(Host::parse("shop.example").unwrap())), name: None };
-        let (one, other) =
-            tokio::join!(sites::update(&house.hosting, &ada_actor, &hers.id, &claim), sites::update(&house.hosting, &bob_actor, &his.id, &claim));
+        let (one, other) = tokio::join!(
+            sites::update(&house.hosting, &ada_actor, &hers.id, &claim),
+            sites::update(&house.hosting, &bob_actor, &his.id, &claim)
+        );
         let lost = if one.is_ok() { other } else { one };
         assert_eq!(complaint(lost).0, "custom_domain", "{}", house.on());
         assert_eq!(house.test.count("select cast(count(*) as bigint) from site where custom_domain is not null").await, 1);
@@ -248,7 +253,14 @@ async fn list_is_paged_sorted_and_searched_alike_on_both_databases() {
             let filter = SiteFilter { search: Some(text.to_owned()), ..SiteFilter::default() };
             sites::list(&house.hosting.db, &actor.scope(), &filter).await.unwrap().len()
         };
-        let found = [search("ALPHA").await, search("site-3").await, search("%").await, search("_").await, search("' or 1=1 --").await, search("<b>").await];
+        let found = [
+            search("ALPHA").await,
+            search("site-3").await,
+            search("%").await,
+            search("_").await,
+            search("' or 1=1 --").await,
+            search("<b>").await,
+        ];
         assert_eq!(found, [2, 1, 6, 6, 0, 1], "{}", house.on());
     }
 }
@@ -350,7 +362,9 @@ async fn every_change_is_told_with_it_and_a_refused_one_is_not() {
         hosting.clock.advance(Duration::from_millis(1));
         operations::request(hosting, &actor, &site.id, OperationKind::Delete).await.unwrap();
         assert_eq!(actions().await, ["site.create", "site.stop", "site.retry", "site.update", "site.delete"], "{}", house.on());
-        let rows = audit::list(&hosting.db, &Actor::cli(), &AuditQuery { action: Some("site.create".to_owned()), ..AuditQuery::default() }).await.unwrap();
+        let rows = audit::list(&hosting.db, &Actor::cli(), &AuditQuery { action: Some("site.create".to_owned()), ..AuditQuery::default() })
+            .await
+            .unwrap();
         let row = &rows.items[0];
         assert_eq!((row.customer_id.as_ref(), row.subject.as_str()), (Some(&ada), site.id.as_str()));
         assert_eq!(row.detail["domain"], "ada.sites.test");

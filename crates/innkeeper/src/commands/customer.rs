@@ -55,7 +55,8 @@ impl CustomerCommand {
                 customers::create(&app.db, &app.clock, &actor, new).await?.id
             }
             CustomerCommand::List { search } => {
-                let mut query = CustomerQuery { search: search.unwrap_or_default(), order: CustomerOrder::Created, ..CustomerQuery::default() };
+                let mut query =
+                    CustomerQuery { search: search.unwrap_or_default(), order: CustomerOrder::Created, ..CustomerQuery::default() };
                 let mut found = Vec::new();
                 loop {
                     let page = customers::list(&app.db, &actor.scope(), &query).await?;

@@ -128,7 +128,11 @@ async fn populate(app: &App) -> Result<People> {
         add_member(app, "Conny Cierge", &Email::parse("concierge@innkeeper.example")?, Role::parse("concierge", None)?).await?;
     }
     let found = members::by_email(&app.db, &actor, &owner).await?;
-    let customer = found.role.customer().cloned().ok_or_else(|| Error::conflict("this data folder is not a sample house; give demo another --data"))?;
+    let customer = found
+        .role
+        .customer()
+        .cloned()
+        .ok_or_else(|| Error::conflict("this data folder is not a sample house; give demo another --data"))?;
     Ok(People { customer, owner, owner_name: OWNER, admin })
 }
 
@@ -187,14 +191,57 @@ fn pick(from: &'static [&'static str], number: usize) -> &'static str {
 }
 
 const FIRST: &[&str] = &[
-    "Ada", "Bruno", "Carla", "David", "Elif", "Femi", "Greta", "Hugo", "Ines", "Jonas", "Kira", "Luis", "Mina", "Nils", "Olga", "Pia", "Quentin",
-    "Rosa", "Samir", "Tara", "Umut", "Vera", "Wim", "Xenia", "Yara", "Zoe",
+    "Ada", "Bruno", "Carla", "David", "Elif", "Femi", "Greta", "Hugo", "Ines", "Jonas", "Kira", "Luis", "Mina", "Nils", "Olga", "Pia",
+    "Quentin", "Rosa", "Samir", "Tara", "Umut", "Vera", "Wim", "Xenia", "Yara", "Zoe",
 ];
 const LAST: &[&str] = &[
-    "Adler", "Brandt", "Costa", "Dufour", "Eklund", "Ferrari", "Garcia", "Hansen", "Ivanova", "Jansen", "Keller", "Lindqvist", "Moreau", "Novak",
-    "Okafor", "Petrov", "Quinn", "Rossi", "Schmidt", "Tanaka", "Ulrich", "Vogel", "Weber", "Yilmaz", "Zhang",
+    "Adler",
+    "Brandt",
+    "Costa",
+    "Dufour",
+    "Eklund",
+    "Ferrari",
+    "Garcia",
+    "Hansen",
+    "Ivanova",
+    "Jansen",
+    "Keller",
+    "Lindqvist",
+    "Moreau",
+    "Novak",
+    "Okafor",
+    "Petrov",
+    "Quinn",
+    "Rossi",
+    "Schmidt",
+    "Tanaka",
+    "Ulrich",
+    "Vogel",
+    "Weber",
+    "Yilmaz",
+    "Zhang",
 ];
 const TRADE: &[&str] = &[
-    "Bakery", "Cycles", "Design", "Events", "Florist", "Garage", "Hair", "Interiors", "Joinery", "Kitchens", "Legal", "Music", "Nursery", "Optics",
-    "Photography", "Roasters", "Studio", "Travel", "Upholstery", "Vineyard", "Workshop", "Yoga",
+    "Bakery",
+    "Cycles",
+    "Design",
+    "Events",
+    "Florist",
+    "Garage",
+    "Hair",
+    "Interiors",
+    "Joinery",
+    "Kitchens",
+    "Legal",
+    "Music",
+    "Nursery",
+    "Optics",
+    "Photography",
+    "Roasters",
+    "Studio",
+    "Travel",
+    "Upholstery",
+    "Vineyard",
+    "Workshop",
+    "Yoga",
 ];

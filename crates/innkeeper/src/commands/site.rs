@@ -257,7 +257,13 @@ async fn list(app: &App, customer: Option<String>, state: Option<String>, output
         let rows: Vec<Vec<String>> = found
             .iter()
             .map(|site| {
-                vec![site.id.to_string(), site.state.to_string(), app.hosting.url(site), site.customer_id.to_string(), site.name.to_string()]
+                vec![
+                    site.id.to_string(),
+                    site.state.to_string(),
+                    app.hosting.url(site),
+                    site.customer_id.to_string(),
+                    site.name.to_string(),
+                ]
             })
             .collect();
         table(&["SITE", "STATE", "ADDRESS", "CUSTOMER", "NAME"], &rows)
@@ -270,7 +276,9 @@ async fn show(app: &App, site: &Site, output: Output) -> Result<()> {
     let services = app.hosting.runtime.states_of(&site.id, manifest).await;
     let mut value = as_json(app, site);
     value["container_status"] = match &services {
-        Ok(services) => json!(services.iter().map(|(name, state)| (name.clone(), state.as_str())).collect::<std::collections::BTreeMap<_, _>>()),
+        Ok(services) => {
+            json!(services.iter().map(|(name, state)| (name.clone(), state.as_str())).collect::<std::collections::BTreeMap<_, _>>())
+        }
         Err(error) => json!({ "error": error.public_message() }),
     };
     output.show(&value, |_| {

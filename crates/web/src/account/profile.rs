@@ -149,54 +149,66 @@ async fn page(app: &App, actor: &Actor, view: View, sent: &Sent<'_>) -> Answer<R
 fn name_card(member: &Member, sent: &Sent<'_>) -> maud::Markup {
     let none = Complaint::none();
     let (value, complaint) = sent.name.unwrap_or((member.name.as_str(), &none));
-    card::simple("Name", html! {
-        form.form method="post" action="/account/name" {
-            (complaint.summary(&["name"]))
-            (field::text(Field { name: "name", label: "Your name", value, error: complaint.of("name"), autocomplete: "name", required: true, unmarked: true, ..Field::default() }))
-            (form::actions(button::secondary("Change name")))
-        }
-    })
+    card::simple(
+        "Name",
+        html! {
+            form.form method="post" action="/account/name" {
+                (complaint.summary(&["name"]))
+                (field::text(Field { name: "name", label: "Your name", value, error: complaint.of("name"), autocomplete: "name", required: true, unmarked: true, ..Field::default() }))
+                (form::actions(button::secondary("Change name")))
+            }
+        },
+    )
 }
 
 fn email_card(member: &Member, sent: &Sent<'_>) -> maud::Markup {
     let none = Complaint::none();
     let (value, complaint) = sent.email.unwrap_or((member.email.as_str(), &none));
-    card::simple("E-mail", html! {
-        form.form method="post" action="/account/email" {
-            (complaint.summary(&["email", "current_password"]))
-            (field::email(Field { name: "email", label: "E-mail", value, error: complaint.of("email"), required: true, unmarked: true, ..Field::default() }))
-            (field::password(field::Password::Current, Field {
-                name: "current_password", id: "field-current-password-for-email", label: "Your password", hint: "So that nobody else changes where your mail goes.", error: complaint.of("current_password"), required: true, unmarked: true, ..Field::default()
-            }))
-            (form::actions(button::secondary("Change e-mail")))
-        }
-    })
+    card::simple(
+        "E-mail",
+        html! {
+            form.form method="post" action="/account/email" {
+                (complaint.summary(&["email", "current_password"]))
+                (field::email(Field { name: "email", label: "E-mail", value, error: complaint.of("email"), required: true, unmarked: true, ..Field::default() }))
+                (field::password(field::Password::Current, Field {
+                    name: "current_password", id: "field-current-password-for-email", label: "Your password", hint: "So that nobody else changes where your mail goes.", error: complaint.of("current_password"), required: true, unmarked: true, ..Field::default()
+                }))
+                (form::actions(button::secondary("Change e-mail")))
+            }
+        },
+    )
 }
 
 fn password_card(sent: &Sent<'_>) -> maud::Markup {
     let none = Complaint::none();
     let complaint = sent.password.unwrap_or(&none);
-    card::simple("Password", html! {
-        form.form method="post" action="/account/password" {
-            (complaint.summary(&["current_password", "password"]))
-            (field::password(field::Password::Current, Field {
-                name: "current_password", label: "Current password", error: complaint.of("current_password"), required: true, unmarked: true, ..Field::default()
-            }))
-            (field::password(field::Password::New, Field {
-                name: "password", label: "New password", hint: "You will be signed out everywhere else.", error: complaint.of("password"), required: true, unmarked: true, ..Field::default()
-            }))
-            (form::actions(button::secondary("Change password")))
-        }
-    })
+    card::simple(
+        "Password",
+        html! {
+            form.form method="post" action="/account/password" {
+                (complaint.summary(&["current_password", "password"]))
+                (field::password(field::Password::Current, Field {
+                    name: "current_password", label: "Current password", error: complaint.of("current_password"), required: true, unmarked: true, ..Field::default()
+                }))
+                (field::password(field::Password::New, Field {
+                    name: "password", label: "New password", hint: "You will be signed out everywhere else.", error: complaint.of("password"), required: true, unmarked: true, ..Field::default()
+                }))
+                (form::actions(button::secondary("Change password")))
+            }
+        },
+    )
 }
 
 fn theme_card(member: &Member) -> maud::Markup {
     let choice = |value: &'static str, label: &'static str| Choice { value, label, ..Choice::default() };
     let choices = [choice("system", "Like this device"), choice("light", "Light"), choice("dark", "Dark")];
-    card::simple("Appearance", html! {
-        form.form method="post" action="/account/theme" {
-            (field::select(Field { name: "theme", label: "Theme", value: member.theme.as_str(), required: true, unmarked: true, ..Field::default() }, &choices))
-            (form::actions(button::secondary("Change theme")))
-        }
-    })
+    card::simple(
+        "Appearance",
+        html! {
+            form.form method="post" action="/account/theme" {
+                (field::select(Field { name: "theme", label: "Theme", value: member.theme.as_str(), required: true, unmarked: true, ..Field::default() }, &choices))
+                (form::actions(button::secondary("Change theme")))
+            }
+        },
+    )
 }

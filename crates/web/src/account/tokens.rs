@@ -87,7 +87,10 @@ pub async fn list(State(app): State<App>, Caller(actor): Caller, view: View) -> 
         title: "API tokens",
         help: "For scripts and CI. A token can do only what its scopes say, and nothing that you cannot do yourself.",
         tabs,
-        actions: button::link("/account/tokens/new", Button { label: "New token", kind: Kind::Primary, icon: Some(icon::plus()), ..Button::default() }),
+        actions: button::link(
+            "/account/tokens/new",
+            Button { label: "New token", kind: Kind::Primary, icon: Some(icon::plus()), ..Button::default() },
+        ),
         body: table::table(Table {
             caption: "API tokens",
             columns: &[
@@ -181,7 +184,10 @@ fn show_form(view: View, actor: &Actor, typed: &Typed, complaint: &Complaint) ->
 fn scope_box(scope: TokenScope, typed: &Typed) -> Markup {
     let checked = typed.scopes.iter().any(|ticked| ticked == scope.as_str());
     let id = format!("field-scope-{}", scope.as_str().replace(':', "-"));
-    field::checkbox(checked, Field { name: "scope", value: scope.as_str(), label: scope_words(scope), hint: scope.as_str(), id: &id, ..Field::default() })
+    field::checkbox(
+        checked,
+        Field { name: "scope", value: scope.as_str(), label: scope_words(scope), hint: scope.as_str(), id: &id, ..Field::default() },
+    )
 }
 
 /// What a scope allows, in words.

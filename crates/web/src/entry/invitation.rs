@@ -34,7 +34,13 @@ pub async fn form(State(app): State<App>, view: View, Path(token): Path<String>)
 }
 
 /// Makes the member and signs them in.
-pub async fn submit(State(app): State<App>, Remote(client): Remote, view: View, Path(token): Path<String>, Form(typed): Form<Typed>) -> Answer {
+pub async fn submit(
+    State(app): State<App>,
+    Remote(client): Remote,
+    view: View,
+    Path(token): Path<String>,
+    Form(typed): Form<Typed>,
+) -> Answer {
     let Some(invitation) = invitations::find(&app.db, &app.clock, &token).await? else { return Ok(refuse(view)) };
     let outcome = match parse(&typed) {
         Ok((name, password)) => invitations::accept(&app.db, &app.clock, &client, &token, name, password).await,

@@ -37,16 +37,14 @@ pub fn routes(routes: Routes) -> Routes {
 
 /// Says that a link is no longer good, and what to do.
 fn spent(view: View, title: &str, advice: &str, action: Markup) -> axum::response::Response {
-    view.with_status(axum::http::StatusCode::NOT_FOUND).bare(Bare {
-        title,
-        text: advice,
-        body: html! { (action) },
-        ..Bare::default()
-    })
+    view.with_status(axum::http::StatusCode::NOT_FOUND).bare(Bare { title, text: advice, body: html! { (action) }, ..Bare::default() })
 }
 
 fn to_sign_in() -> Markup {
-    button::link("/sign-in", button::Button { label: "To sign-in", icon: Some(icon::arrow_left()), wide: true, ..button::Button::default() })
+    button::link(
+        "/sign-in",
+        button::Button { label: "To sign-in", icon: Some(icon::arrow_left()), wide: true, ..button::Button::default() },
+    )
 }
 
 /// The submit button of a bare card.

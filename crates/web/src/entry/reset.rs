@@ -61,7 +61,13 @@ pub async fn form(State(app): State<App>, view: View, Path(token): Path<String>)
 }
 
 /// Sets the new password and leads to sign-in: whoever read the mail must also know what they chose.
-pub async fn submit(State(app): State<App>, Remote(client): Remote, view: View, Path(token): Path<String>, Form(chosen): Form<Chosen>) -> Answer {
+pub async fn submit(
+    State(app): State<App>,
+    Remote(client): Remote,
+    view: View,
+    Path(token): Path<String>,
+    Form(chosen): Form<Chosen>,
+) -> Answer {
     if !resets::check(&app.db, &app.clock, &token).await? {
         return Ok(refuse(view));
     }

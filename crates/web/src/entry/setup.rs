@@ -35,7 +35,13 @@ pub async fn form(State(app): State<App>, view: View, Path(token): Path<String>)
 }
 
 /// Makes the first admin and signs them in.
-pub async fn submit(State(app): State<App>, Remote(client): Remote, view: View, Path(token): Path<String>, Form(typed): Form<Typed>) -> Answer {
+pub async fn submit(
+    State(app): State<App>,
+    Remote(client): Remote,
+    view: View,
+    Path(token): Path<String>,
+    Form(typed): Form<Typed>,
+) -> Answer {
     if !setup::check(&app.db, &app.clock, &token).await? {
         return Ok(refuse(view));
     }

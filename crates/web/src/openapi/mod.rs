@@ -17,9 +17,7 @@ use crate::routes::{Access, RouteInfo, Routes};
 
 /// The document and the page.
 pub fn routes(routes: Routes) -> Routes {
-    routes
-        .get("/api/openapi.json", Access::Public, json_document)
-        .get("/api/docs", Access::Public, page::show)
+    routes.get("/api/openapi.json", Access::Public, json_document).get("/api/docs", Access::Public, page::show)
 }
 
 async fn json_document() -> Response {
@@ -104,11 +102,8 @@ fn complete(operation: &mut Map<String, Value>, route: &RouteInfo) {
 
 /// `get_customers_customer`: unique, and stable while method and path are.
 fn operation_id(route: &RouteInfo) -> String {
-    let words: Vec<&str> = route
-        .path
-        .split(|letter: char| !letter.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty() && *word != "api")
-        .collect();
+    let words: Vec<&str> =
+        route.path.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty() && *word != "api").collect();
     format!("{}_{}", route.method.to_ascii_lowercase(), words.join("_"))
 }
 

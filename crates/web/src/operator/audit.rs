@@ -64,10 +64,21 @@ async fn show(app: &App, actor: &Actor, view: View, place: &str, asked: &Asked, 
         columns: &[Column::new("When"), Column::new("Who"), Column::new("What"), Column::new("On").minor(), Column::new("From").minor()],
         rows: page.items.iter().map(|entry| row(entry, now)).collect(),
         toolbar: table::toolbar(Toolbar {
-            search: Some(Search { action: place, name: "action", value: &asked.action, placeholder: "Action, such as member.invite", ..Search::default() }),
+            search: Some(Search {
+                action: place,
+                name: "action",
+                value: &asked.action,
+                placeholder: "Action, such as member.invite",
+                ..Search::default()
+            }),
             ..Toolbar::default()
         }),
-        empty: card::empty_state(Empty { icon: Some(icon::scroll_text()), title: "Nothing here", text: "No entry fits.", ..Empty::default() }),
+        empty: card::empty_state(Empty {
+            icon: Some(icon::scroll_text()),
+            title: "Nothing here",
+            text: "No entry fits.",
+            ..Empty::default()
+        }),
         pager: Some(Pager { text: &text, previous: None, next: page.next.as_ref().map(|id| address(id.as_str()).into()) }),
         ..Table::default()
     });
@@ -141,5 +152,9 @@ fn deed(action: &str) -> Markup {
 }
 
 fn who(name: &str, how: &str) -> Markup {
-    if how.is_empty() { html! { strong { (name) } } } else { table::two_lines(name, how) }
+    if how.is_empty() {
+        html! { strong { (name) } }
+    } else {
+        table::two_lines(name, how)
+    }
 }

@@ -41,7 +41,13 @@ pub struct Asked {
 }
 
 /// Shows the customer, or the part of the page that has changed.
-pub async fn show(State(app): State<App>, Caller(actor): Caller, view: View, Path(id): Path<CustomerId>, Query(asked): Query<Asked>) -> Answer {
+pub async fn show(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    view: View,
+    Path(id): Path<CustomerId>,
+    Query(asked): Query<Asked>,
+) -> Answer {
     let customer = customers::get(&app.db, &actor.scope(), &id).await?;
     if view.is_fragment() && asked.part == "sites" {
         return Ok(view.fragment(sites::of_customer(&app, &actor, &id).await?));
@@ -51,7 +57,13 @@ pub async fn show(State(app): State<App>, Caller(actor): Caller, view: View, Pat
 }
 
 /// Changes name and currency.
-pub async fn change(State(app): State<App>, Caller(actor): Caller, view: View, Path(id): Path<CustomerId>, Form(typed): Form<Typed>) -> Answer {
+pub async fn change(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    view: View,
+    Path(id): Path<CustomerId>,
+    Form(typed): Form<Typed>,
+) -> Answer {
     let customer = customers::get(&app.db, &actor.scope(), &id).await?;
     match apply(&app, &actor, &customer, &typed).await {
         Ok(()) => {
@@ -161,14 +173,17 @@ fn facts(customer: &Customer) -> Markup {
 }
 
 fn settings_card(customer: &Customer, typed: &Typed, complaint: &Complaint) -> Markup {
-    card::simple("Settings", html! {
-        form.form method="post" action={ (address(&customer.id)) "/change" } {
-            (complaint.summary(&["name", "currency"]))
-            (field::text(Field { name: "name", label: "Name", value: &typed.name, error: complaint.of("name"), autocomplete: "off", required: true, ..Field::default() }))
-            (field::text(Field { name: "currency", label: "Currency", value: &typed.currency, error: complaint.of("currency"), autocomplete: "off", maxlength: Some(3), required: true, ..Field::default() }))
-            (form::actions(button::secondary("Save")))
-        }
-    })
+    card::simple(
+        "Settings",
+        html! {
+            form.form method="post" action={ (address(&customer.id)) "/change" } {
+                (complaint.summary(&["name", "currency"]))
+                (field::text(Field { name: "name", label: "Name", value: &typed.name, error: complaint.of("name"), autocomplete: "off", required: true, ..Field::default() }))
+                (field::text(Field { name: "currency", label: "Currency", value: &typed.currency, error: complaint.of("currency"), autocomplete: "off", maxlength: Some(3), required: true, ..Field::default() }))
+                (form::actions(button::secondary("Save")))
+            }
+        },
+    )
 }
 
 fn danger_zone(customer: &Customer) -> Markup {
@@ -181,16 +196,20 @@ fn danger_zone(customer: &Customer) -> Markup {
         };
         dialog::danger_row("Suspended", "Nobody of this customer can sign in, and their API tokens do not work.", form::post_button(resume))
     } else {
-        dialog::danger_action("Suspend", "Nobody of this customer can sign in. Their sites stay up.", Confirm {
-            id: "suspend",
-            title: &format!("Suspend {}?", customer.name.as_str()),
-            text: "You can undo this at any time.",
-            loses: &["All members are signed out", "All API tokens stop working"],
-            action: &action("suspend"),
-            button: "Suspend",
-            danger: true,
-            ..Confirm::default()
-        })
+        dialog::danger_action(
+            "Suspend",
+            "Nobody of this customer can sign in. Their sites stay up.",
+            Confirm {
+                id: "suspend",
+                title: &format!("Suspend {}?", customer.name.as_str()),
+                text: "You can undo this at any time.",
+                loses: &["All members are signed out", "All API tokens stop working"],
+                action: &action("suspend"),
+                button: "Suspend",
+                danger: true,
+                ..Confirm::default()
+            },
+        )
     };
     dialog::danger_zone(row)
 }

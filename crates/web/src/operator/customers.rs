@@ -74,13 +74,16 @@ fn show(asked: &Asked, by_name: bool, found: &[Customer], next: Option<String>, 
         .iter()
         .map(|customer| Row {
             faded: customer.is_suspended(),
-            ..Row::link(format!("{PLACE}/{}", customer.id), [
-                table::two_lines(customer.name.as_str(), customer.id.as_str()),
-                state(customer),
-                html! { (format::count(customer.members)) },
-                html! { (customer.currency.as_str()) },
-                format::time_ago(customer.created_at.0, now.0),
-            ])
+            ..Row::link(
+                format!("{PLACE}/{}", customer.id),
+                [
+                    table::two_lines(customer.name.as_str(), customer.id.as_str()),
+                    state(customer),
+                    html! { (format::count(customer.members)) },
+                    html! { (customer.currency.as_str()) },
+                    format::time_ago(customer.created_at.0, now.0),
+                ],
+            )
         })
         .collect();
     let sorted = |is: bool, how| if is { how } else { Sorted::No };

@@ -72,9 +72,8 @@ fn count(counts: &[(JobState, i64)], state: JobState) -> i64 {
 
 fn jobs_table(state: Option<JobState>, found: &[JobRow], counts: &[(JobState, i64)], now: Timestamp) -> Markup {
     let all: i64 = counts.iter().map(|(_, count)| count).sum();
-    let chip = |label: &'static str, of: JobState| {
-        Chip::counted(label, format!("{PLACE}?state={of}"), state == Some(of), count(counts, of))
-    };
+    let chip =
+        |label: &'static str, of: JobState| Chip::counted(label, format!("{PLACE}?state={of}"), state == Some(of), count(counts, of));
     let chips = [
         Chip::counted("All", PLACE, state.is_none(), all),
         chip("Waiting", JobState::Queued),
@@ -84,9 +83,10 @@ fn jobs_table(state: Option<JobState>, found: &[JobRow], counts: &[(JobState, i6
     ];
     let text = format!("{} shown", found.len());
     // The slice gives out 50 at a time.
-    let next = found.last().filter(|_| found.len() >= 50).map(|last| {
-        format!("{PLACE}?state={}&before={}", state.map_or("", JobState::as_str), last.id).into()
-    });
+    let next = found
+        .last()
+        .filter(|_| found.len() >= 50)
+        .map(|last| format!("{PLACE}?state={}&before={}", state.map_or("", JobState::as_str), last.id).into());
     table::table(Table {
         caption: "Jobs",
         columns: &[
@@ -99,7 +99,12 @@ fn jobs_table(state: Option<JobState>, found: &[JobRow], counts: &[(JobState, i6
         ],
         rows: found.iter().map(|job| job_row(job, now)).collect(),
         toolbar: table::toolbar(Toolbar { chips: &chips, ..Toolbar::default() }),
-        empty: card::empty_state(Empty { icon: Some(icon::list_checks()), title: "No jobs here", text: "Nothing is in this state.", ..Empty::default() }),
+        empty: card::empty_state(Empty {
+            icon: Some(icon::list_checks()),
+            title: "No jobs here",
+            text: "Nothing is in this state.",
+            ..Empty::default()
+        }),
         pager: Some(Pager { text: &text, previous: None, next }),
         ..Table::default()
     })

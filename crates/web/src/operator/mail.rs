@@ -43,7 +43,12 @@ pub async fn list(State(app): State<App>, view: View, Query(asked): Query<Asked>
         caption: "Mail",
         columns: &[Column::new("Mail"), Column::new("State"), Column::new("Written"), Column::number("Tries").minor(), Column::actions()],
         rows: found.iter().map(|mail| row(mail, now)).collect(),
-        empty: card::empty_state(Empty { icon: Some(icon::mail()), title: "No mail yet", text: "Invitations and reset links appear here.", ..Empty::default() }),
+        empty: card::empty_state(Empty {
+            icon: Some(icon::mail()),
+            title: "No mail yet",
+            text: "Invitations and reset links appear here.",
+            ..Empty::default()
+        }),
         pager: Some(Pager { text: &text, previous: None, next }),
         ..Table::default()
     });
@@ -82,11 +87,14 @@ pub async fn show(State(app): State<App>, Caller(actor): Caller, view: View, Pat
         help: "It may hold a link that signs its reader in: pass it on to its recipient only.",
         crumbs: &[Crumb::new("Mail", PLACE)],
         narrow: true,
-        body: card::simple("Text", html! {
-            pre.log-text tabindex="0" { (text.reveal()) }
-            (copy::copy_button("the text", text.reveal()))
-            (button::link_secondary(PLACE, "Back"))
-        }),
+        body: card::simple(
+            "Text",
+            html! {
+                pre.log-text tabindex="0" { (text.reveal()) }
+                (copy::copy_button("the text", text.reveal()))
+                (button::link_secondary(PLACE, "Back"))
+            },
+        ),
         ..Page::default()
     }))
 }

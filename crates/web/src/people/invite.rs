@@ -133,7 +133,12 @@ fn roles(of_customer: bool) -> Vec<field::Card<'static>> {
         "concierge" => "Sees customers and their sites, and helps them.",
         _ => "May do everything: customers, sites, staff, settings.",
     };
-    let card = |choice: &Choice<'static>| field::Card { value: choice.value, title: choice.label, text: allows(choice.value), ..field::Card::default() };
+    let card = |choice: &Choice<'static>| field::Card {
+        value: choice.value,
+        title: choice.label,
+        text: allows(choice.value),
+        ..field::Card::default()
+    };
     choices(of_customer).iter().map(card).collect()
 }
 

@@ -18,13 +18,13 @@ use ui::table::{self, Column, Row, Table};
 use ui::{format, icon};
 
 use crate::app::App;
+use crate::changed;
 use crate::extract::{Form, Path};
 use crate::frame;
 use crate::live::SESSIONS;
 use crate::request::safe_next;
 use crate::respond::Answer;
 use crate::routes::{Access, Caller, Routes};
-use crate::changed;
 
 /// What can be done to members and invitations.
 pub fn routes(routes: Routes) -> Routes {
@@ -68,10 +68,9 @@ impl Whose<'_> {
 /// The people of a customer or of the house, with what may be done to them.
 pub async fn section(app: &App, actor: &Actor, whose: Whose<'_>) -> Answer<Markup> {
     let (members, invitations) = match whose {
-        Whose::Customer(customer) => (
-            members::of_customer(&app.db, actor, customer).await?,
-            invitations::list(&app.db, &app.clock, actor, Some(customer)).await?,
-        ),
+        Whose::Customer(customer) => {
+            (members::of_customer(&app.db, actor, customer).await?, invitations::list(&app.db, &app.clock, actor, Some(customer)).await?)
+        }
         Whose::House => {
             let all = invitations::list(&app.db, &app.clock, actor, None).await?;
             let staff = all.into_iter().filter(|invitation| invitation.role.customer().is_none()).collect();
@@ -127,9 +126,7 @@ fn invitation_row(invitation: &Invitation, may_write: bool, back: &str) -> Row<'
     let id = &invitation.id;
     let by = format!("Invited by {}, valid until {}", invitation.invited_by_name, format::date_time(invitation.expires_at.0));
     let small = |label| Button { label, small: true, kind: Kind::Quiet, ..Button::default() };
-    let post = |action: &str, label| {
-        form::post_button(PostButton { action, hidden: field::hidden("back", back), button: small(label) })
-    };
+    let post = |action: &str, label| form::post_button(PostButton { action, hidden: field::hidden("back", back), button: small(label) });
     Row {
         faded: true,
         ..Row::new([
@@ -171,7 +168,14 @@ fn choices(of_customer: bool) -> [Choice<'static>; 2] {
 fn change_role_button(member: &Member, back: &str) -> Markup {
     let id = format!("role-{}", member.id);
     let title = format!("Role of {}", member.name.as_str());
-    let field = Field { name: "role", label: "Role", value: member.role.as_str(), required: true, id: &format!("field-role-{}", member.id), ..Field::default() };
+    let field = Field {
+        name: "role",
+        label: "Role",
+        value: member.role.as_str(),
+        required: true,
+        id: &format!("field-role-{}", member.id),
+        ..Field::default()
+    };
     html! {
         (button::opens_dialog(&id, Button { label: "Role", small: true, kind: Kind::Quiet, ..Button::default() }))
         (dialog::dialog(Dialog {

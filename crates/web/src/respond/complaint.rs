@@ -26,10 +26,7 @@ impl Complaint {
             Error::Invalid(fields) => Ok(Complaint {
                 status: StatusCode::UNPROCESSABLE_ENTITY,
                 message: None,
-                fields: fields
-                    .into_iter()
-                    .map(|error| FieldError { message: sentence(&error.message), ..error })
-                    .collect(),
+                fields: fields.into_iter().map(|error| FieldError { message: sentence(&error.message), ..error }).collect(),
             }),
             Error::Conflict(message) => {
                 Ok(Complaint { status: StatusCode::CONFLICT, message: Some(sentence(&message)), fields: Vec::new() })

@@ -211,7 +211,8 @@ impl Asked {
             StatusCode::NOT_FOUND => String::new(),
             _ => failure.detail(),
         };
-        let shown = ui::page::Problem { status: failure.status().as_u16(), text: &text, reference: &self.id, ..ui::page::Problem::default() };
+        let shown =
+            ui::page::Problem { status: failure.status().as_u16(), text: &text, reference: &self.id, ..ui::page::Problem::default() };
         let brand = Brand { name: "Innkeeper", href: "/" };
         let page = if self.is_fragment {
             html! { p role="alert" { (failure.detail()) } }

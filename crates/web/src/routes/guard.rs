@@ -12,8 +12,8 @@ use kit::Error;
 
 use super::{Access, Limits, RouteInfo};
 use crate::app::App;
-use crate::respond::{Answer, Failure, Reason};
 use crate::request::{RequestFacts, bearer};
+use crate::respond::{Answer, Failure, Reason};
 use crate::{idempotency, session};
 
 /// The largest body that this route takes; read by the extractors.
@@ -115,7 +115,9 @@ fn check(app: &App, access: Access, actor: Option<&Actor>, facts: &RequestFacts,
             let token = &app.config.server.metrics_token;
             let knows_token = !token.is_empty() && bearer(headers).is_some_and(|sent| kit::secrets::constant_time_eq(sent, token.reveal()));
             if !facts.from_this_host && !knows_token {
-                return Err(Error::forbidden("only programs on this machine, or with the token `server.metrics_token`, may read this").into());
+                return Err(
+                    Error::forbidden("only programs on this machine, or with the token `server.metrics_token`, may read this").into()
+                );
             }
         }
     }

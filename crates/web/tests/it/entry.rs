@@ -63,7 +63,12 @@ async fn a_reset_link_changes_the_password_once_and_ends_sessions() {
     assert_eq!(asked.status, 200);
     let outbox = mail::outbox(&test.app.db, None).await.unwrap();
     let text = test.app.mailer.unsent_text(&outbox[0].id).await.unwrap();
-    let path = text.reveal().split_whitespace().find_map(|word| word.split_once("/reset/")).map(|(_, token)| format!("/reset/{token}")).expect("a link");
+    let path = text
+        .reveal()
+        .split_whitespace()
+        .find_map(|word| word.split_once("/reset/"))
+        .map(|(_, token)| format!("/reset/{token}"))
+        .expect("a link");
     let token = path.trim_start_matches("/reset/").to_owned();
     assert!(resets::check(&test.app.db, &test.app.clock, &token).await.unwrap());
 

@@ -17,7 +17,9 @@ async fn the_same_request_happens_once_and_another_under_its_key_is_refused() {
         let name = db.name;
         let test = TestApp::start_on(db, |_| {}).await;
         let admin = test.passwordless(Role::Admin).await;
-        let create = |key: &str, name: &str| test.post("/api/customers").by(&admin).header("idempotency-key", key).json(&json!({ "name": name })).send();
+        let create = |key: &str, name: &str| {
+            test.post("/api/customers").by(&admin).header("idempotency-key", key).json(&json!({ "name": name })).send()
+        };
         let first = create("k1", "Nordlicht").await;
         let second = create("k1", "Nordlicht").await;
         assert_eq!((first.status.as_u16(), second.status.as_u16()), (201, 201), "{name}: {}", second.text);
@@ -28,7 +30,8 @@ async fn the_same_request_happens_once_and_another_under_its_key_is_refused() {
         assert_eq!(customers(&test, &admin).await, 1, "{name}");
 
         let other = test.passwordless(Role::Admin).await;
-        let theirs = test.post("/api/customers").by(&other).header("idempotency-key", "k1").json(&json!({ "name": "Nordlicht" })).send().await;
+        let theirs =
+            test.post("/api/customers").by(&other).header("idempotency-key", "k1").json(&json!({ "name": "Nordlicht" })).send().await;
         assert_eq!((theirs.status.as_u16(), theirs.header("idempotent-replayed")), (201, ""), "{name}: keys belong to their caller");
 
         test.app.clock.advance(Duration::from_secs(86_401));

@@ -47,7 +47,13 @@ fn rows() -> Vec<Row> {
             let (method, path) = target.split_once(' ').expect("method and path");
             let expected: Vec<String> = expected.split_whitespace().map(str::to_owned).collect();
             assert_eq!(expected.len(), WHO.len(), "{line}");
-            Row { method: method.to_owned(), path: path.trim().to_owned(), body: (*body).to_owned(), expected, tokens: (*tokens).to_owned() }
+            Row {
+                method: method.to_owned(),
+                path: path.trim().to_owned(),
+                body: (*body).to_owned(),
+                expected,
+                tokens: (*tokens).to_owned(),
+            }
         })
         .collect()
 }
@@ -83,7 +89,8 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
         let role = Role::Customer { customer: customer.clone(), standing: Standing::Member };
         let email = Email::parse(&format!("{}@example.test", kit::id::random_base32(9))).unwrap();
         let base = app.config.server.public_url.origin();
-        let invited = invitations::create(&app.db, &app.clock, &app.mailer, &Actor::cli(), base, NewInvitation { email, role }).await.unwrap();
+        let invited =
+            invitations::create(&app.db, &app.clock, &app.mailer, &Actor::cli(), base, NewInvitation { email, role }).await.unwrap();
         names.push(("{invitation}", invited.id.to_string()));
     }
     if row.path.contains("/tokens/{token}") {
@@ -195,7 +202,14 @@ async fn everyone_gets_what_the_matrix_says() {
             let member = scene.person(&test, who).await;
             let reply = ask(&test, &row, scene, member.as_ref(), None).await;
             if !fits(&reply, row.expects(who)) {
-                wrong.push(format!("{} {} by {who}: {} {}, not {}", row.method, row.path, reply.status, reply.header("location"), row.expects(who)));
+                wrong.push(format!(
+                    "{} {} by {who}: {} {}, not {}",
+                    row.method,
+                    row.path,
+                    reply.status,
+                    reply.header("location"),
+                    row.expects(who)
+                ));
             }
         }
         wrong.extend(tokens(&test, &row).await);

@@ -80,9 +80,13 @@ async fn the_session_cookie_is_guarded() {
     let reply = test.post("/sign-in").form(&fields).send().await;
     assert_eq!(reply.status, 303, "{}", reply.text);
     let cookie = reply.header("set-cookie");
-    assert!(cookie.starts_with("innkeeper=") && cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Path=/"), "{cookie}");
+    assert!(
+        cookie.starts_with("innkeeper=") && cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Path=/"),
+        "{cookie}"
+    );
 
-    let https = TestApp::start_on(sqlite().await, |config| config.server.public_url = PublicUrl::parse("https://inn.example.test").unwrap()).await;
+    let https =
+        TestApp::start_on(sqlite().await, |config| config.server.public_url = PublicUrl::parse("https://inn.example.test").unwrap()).await;
     let member = https.member(Role::Admin).await;
     let fields = [("email", member.email.as_str()), ("password", PASSWORD)];
     let reply = https.post("/sign-in").form(&fields).send().await;
@@ -204,11 +208,18 @@ async fn bodies_have_an_end() {
 
 #[tokio::test]
 async fn figures_are_for_machines_here_or_with_the_token() {
-    let test = TestApp::start_on(sqlite().await, |config| config.server.metrics_token = kit::secrets::Secret::new("0123456789abcdef")).await;
+    let test =
+        TestApp::start_on(sqlite().await, |config| config.server.metrics_token = kit::secrets::Secret::new("0123456789abcdef")).await;
     test.get("/healthz").send().await;
     let reply = test.get("/metrics").send().await;
     assert_eq!(reply.status, 200);
-    for name in ["innkeeper_http_requests_total", "innkeeper_http_request_duration_seconds_bucket", "innkeeper_jobs_due", "innkeeper_resident_memory_bytes", "innkeeper_uptime_seconds"] {
+    for name in [
+        "innkeeper_http_requests_total",
+        "innkeeper_http_request_duration_seconds_bucket",
+        "innkeeper_jobs_due",
+        "innkeeper_resident_memory_bytes",
+        "innkeeper_uptime_seconds",
+    ] {
         assert!(reply.text.contains(name), "{name}: {}", reply.text);
     }
     let through_a_proxy = || test.get("/metrics").header("x-forwarded-for", "203.0.113.9");

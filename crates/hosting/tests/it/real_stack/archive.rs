@@ -20,7 +20,8 @@ async fn restored_site_has_its_messages_and_uploads_and_a_broken_archive_is_kept
 
     // A visitor writes, the owner signs in and uploads a picture.
     let words = "Grüße; $(id) 'quoted' \"twice\" \\ <b> 🌱";
-    let sent = browser.post(stack.url(&site, "/api/contact")).json(&json!({ "name": "Vera", "email": "vera@example.test", "message": words }));
+    let sent =
+        browser.post(stack.url(&site, "/api/contact")).json(&json!({ "name": "Vera", "email": "vera@example.test", "message": words }));
     assert_eq!(sent.send().await.unwrap().status(), 201);
     let sign_in = json!({ "email": site.owner_email, "password": secrets.owner_password });
     let signed_in = browser.post(stack.url(&site, "/api/session")).header("Origin", &origin).json(&sign_in).send().await.unwrap();
@@ -35,7 +36,12 @@ async fn restored_site_has_its_messages_and_uploads_and_a_broken_archive_is_kept
 
     stack.operate(&site.id, OperationKind::Delete).await.unwrap();
     let archive = stack.hosting.archive_folder(&site);
-    for (path, mode) in [(archive.clone(), 0o700), (archive.join("database.dump"), 0o600), (archive.join("site.tar.gz"), 0o600), (archive.join("storage.tar"), 0o600)] {
+    for (path, mode) in [
+        (archive.clone(), 0o700),
+        (archive.join("database.dump"), 0o600),
+        (archive.join("site.tar.gz"), 0o600),
+        (archive.join("storage.tar"), 0o600),
+    ] {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode, "{}", path.display());
     }
@@ -63,7 +69,8 @@ async fn restored_site_has_its_messages_and_uploads_and_a_broken_archive_is_kept
     assert_eq!((messages["messages"][0]["message"].as_str(), messages["unread"].as_i64()), (Some(words), Some(1)));
     assert_eq!(browser.get(stack.url(&site, &picture)).send().await.unwrap().bytes().await.unwrap(), PICTURE);
     // And it goes on: the next one can be sent and uploaded.
-    let sent = browser.post(stack.url(&site, "/api/contact")).json(&json!({ "name": "Vera", "email": "vera@example.test", "message": "again" }));
+    let sent =
+        browser.post(stack.url(&site, "/api/contact")).json(&json!({ "name": "Vera", "email": "vera@example.test", "message": "again" }));
     assert_eq!(sent.send().await.unwrap().status(), 201);
     assert_eq!(query(&site, "select count(*) from contact_messages").await, "2");
     let portrait = browser.put(stack.url(&site, "/api/profile/portrait")).header("Origin", &origin).header("Cookie", &cookie);

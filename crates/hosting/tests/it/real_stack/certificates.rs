@@ -20,7 +20,10 @@ async fn refused_certificate_is_told_and_comes_once_its_name_points_here() {
     eprintln!("handed over without a certificate after {:?}", started.elapsed());
     assert_eq!((site.state, site.certificate_state), (SiteState::Active, CertificateState::Failed));
     let reason = site.certificate_error.clone().unwrap();
-    assert!(reason.starts_with(&format!("the certificate authority cannot reach {host}: its DNS record must point to this server")), "{reason}");
+    assert!(
+        reason.starts_with(&format!("the certificate authority cannot reach {host}: its DNS record must point to this server")),
+        "{reason}"
+    );
     assert!(reason.contains("connection refused"), "{reason}");
     let step = stack.step(&site.id, "certificate").await;
     assert!(step.detail.is_some_and(|detail| detail.contains(&reason) && detail.contains("keeps trying")));

@@ -35,7 +35,8 @@ async fn die_at(stack: &Stack, site: &Site, deaths: &[Death]) {
                 // The fifth death in a row counts as the last try: the operation might be what kills. Or it was the last try that
                 // met the Compose which the last dead server had left behind.
                 let error = operation.error.unwrap();
-                let met_left_over = error.contains("is already in use") || error.contains("Pool overlaps") || error.contains("already exists");
+                let met_left_over =
+                    error.contains("is already in use") || error.contains("Pool overlaps") || error.contains("already exists");
                 assert!(error.contains("innkeeper ended in the middle") || met_left_over, "{error}");
                 gave_up += usize::from(retried(stack, site).await);
             }
@@ -86,13 +87,17 @@ async fn half_written(stack: &Stack) -> String {
 async fn site_survives_deaths_at_every_step_of_its_creation_deletion_and_restoring() {
     let stack = Stack::start_with(StackOptions { idle: true, ..StackOptions::default() }).await;
     let site = stack.ask_for_site("Ada", "ada").await.unwrap();
-    let deaths = at_every_step_and(OperationKind::Create, &[("folder", 30), ("repository", 50), ("address", 100), ("start", 1000), ("certificate", 60)]);
+    let deaths = at_every_step_and(
+        OperationKind::Create,
+        &[("folder", 30), ("repository", 50), ("address", 100), ("start", 1000), ("certificate", 60)],
+    );
     die_at(&stack, &site, &deaths).await;
     assert_eq!(stack.reload(&site.id).await.unwrap().state, SiteState::Active);
     assert_eq!(held_by_docker(&site).await, WHOLE);
     assert_eq!(stack.get(&site, "/").await.0, 200);
     assert_eq!(stack.get(&site, "/api/health").await.0, 200);
-    let commits = kit::exec::Command::new("git").args(["rev-list", "--all", "--count"]).dir(stack.hosting.repository(&site)).run().await.unwrap();
+    let commits =
+        kit::exec::Command::new("git").args(["rev-list", "--all", "--count"]).dir(stack.hosting.repository(&site)).run().await.unwrap();
     assert_eq!(commits.stdout.trim(), "1");
     assert_eq!(half_written(&stack).await, "");
 
@@ -101,7 +106,8 @@ async fn site_survives_deaths_at_every_step_of_its_creation_deletion_and_restori
         .await;
     let sum = query(&site, "select md5(string_agg(md5(text), '' order by id)) from ballast").await;
     operations::request(&stack.hosting, &Actor::cli(), &site.id, OperationKind::Delete).await.unwrap();
-    let deaths = at_every_step_and(OperationKind::Delete, &[("dump", 300), ("stop", 300), ("pack", 30), ("containers", 500), ("remove", 20)]);
+    let deaths =
+        at_every_step_and(OperationKind::Delete, &[("dump", 300), ("stop", 300), ("pack", 30), ("containers", 500), ("remove", 20)]);
     die_at(&stack, &site, &deaths).await;
     assert_eq!(stack.reload(&site.id).await.unwrap().state, SiteState::Archived);
     assert!(stack.hosting.runtime.remains_of(&site.id).await.unwrap().is_empty());

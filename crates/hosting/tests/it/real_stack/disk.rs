@@ -33,13 +33,17 @@ async fn full_disk_is_named_nothing_is_lost_and_work_goes_on_once_there_is_room(
     let Err(error @ Error::Unavailable { .. }) = refused else { panic!("{refused:?}") };
     assert!(error.public_message().contains("the disk of the data folder is full"), "{error}");
     disk.free();
-    assert_eq!(stack.hosting.db.one::<(i64, i64)>(sql("select (select count(*) from site), (select count(*) from job)")).await.unwrap(), (0, 0));
+    assert_eq!(
+        stack.hosting.db.one::<(i64, i64)>(sql("select (select count(*) from site), (select count(*) from job)")).await.unwrap(),
+        (0, 0)
+    );
     age(&stack.hosting.db).await;
 
     // Too little for a site: its first step says so and leaves nothing.
     disk.fill_but(200);
     let site = stack.ask_for_site("Ada", "ada").await.unwrap();
-    let error = tokio::time::timeout(Duration::from_secs(20), stack.finished(&site.id)).await.expect("it fails soon").unwrap_err().to_string();
+    let error =
+        tokio::time::timeout(Duration::from_secs(20), stack.finished(&site.id)).await.expect("it fails soon").unwrap_err().to_string();
     assert!(error.starts_with("step folder:"), "{error}");
     let shown = stack.step(&site.id, "folder").await;
     let said = "the disk of the data folder is full; free some space and try again";

@@ -18,7 +18,19 @@ async fn reaches(site: &Site, host: &str, port: u16) -> bool {
 
 /// Status that a request from the inside of a site's API is answered with; 0 for none.
 async fn status(site: &Site, url: &str) -> String {
-    let curl = ["exec", &site.container("api"), "curl", "--silent", "--max-time", "3", "--output", "/dev/null", "--write-out", "%{http_code}", url];
+    let curl = [
+        "exec",
+        &site.container("api"),
+        "curl",
+        "--silent",
+        "--max-time",
+        "3",
+        "--output",
+        "/dev/null",
+        "--write-out",
+        "%{http_code}",
+        url,
+    ];
     Command::new("docker").args(curl).run().await.map_or("000".to_owned(), |output| output.stdout)
 }
 
@@ -70,7 +82,10 @@ async fn site_reaches_no_other_database_nor_the_house_and_its_secrets_are_nowher
     for container in ["api", "www", "alert", "db"].map(|service| ada.container(service)) {
         assert_eq!(docker(&["exec", &container, "find", "/run", "/var/run", "/tmp", "-name", "docker.sock"]).await, "", "{container}");
         let mounts = docker(&["inspect", "--format", "{{range .Mounts}}{{.Type}}:{{.Name}} {{end}}", &container]).await;
-        assert!(mounts.split_whitespace().all(|mount| mount.starts_with(&format!("volume:{}", ada.prefix()))), "{container} mounts {mounts}");
+        assert!(
+            mounts.split_whitespace().all(|mount| mount.starts_with(&format!("volume:{}", ada.prefix()))),
+            "{container} mounts {mounts}"
+        );
     }
     let traefik = format!("http://{EDGE}-traefik:8080");
     for path in ["/api/overview", "/api/rawdata", "/api/http/routers", "/metrics"] {
@@ -79,7 +94,16 @@ async fn site_reaches_no_other_database_nor_the_house_and_its_secrets_are_nowher
     let panel = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = panel.local_addr().unwrap().port();
     assert!(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok());
-    let gateways = docker(&["network", "inspect", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}", "traefik-public", "bridge", &format!("{}-network", ada.prefix())]).await;
+    let gateways = docker(&[
+        "network",
+        "inspect",
+        "--format",
+        "{{range .IPAM.Config}}{{.Gateway}} {{end}}",
+        "traefik-public",
+        "bridge",
+        &format!("{}-network", ada.prefix()),
+    ])
+    .await;
     for host in gateways.split_whitespace().chain(["127.0.0.1", "host.docker.internal"]) {
         assert!(!reaches(&ada, host, port).await, "{host} leads to the panel");
         assert!(!reaches(&ada, host, stack.hosting.edge.api_port).await, "{host} leads to Traefik's API");
@@ -94,7 +118,13 @@ async fn site_reaches_no_other_database_nor_the_house_and_its_secrets_are_nowher
         assert!(!status.contains("Uid:\t0\t"), "{container} runs as root");
         let wrote = Command::new("docker").args(["exec", &container, "touch", "/etc/written"]).run().await;
         assert!(wrote.is_err(), "{container} can write to its image");
-        let held = docker(&["inspect", "--format", "{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}} {{.HostConfig.NanoCpus}} {{.HostConfig.Privileged}}", &container]).await;
+        let held = docker(&[
+            "inspect",
+            "--format",
+            "{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}} {{.HostConfig.NanoCpus}} {{.HostConfig.Privileged}}",
+            &container,
+        ])
+        .await;
         let held: Vec<&str> = held.split(' ').collect();
         assert!(held[..3].iter().all(|limit| limit.parse::<i64>().unwrap() > 0) && held[3] == "false", "{container}: {held:?}");
     }
@@ -109,7 +139,8 @@ async fn site_reaches_no_other_database_nor_the_house_and_its_secrets_are_nowher
     assert!(command_lines.iter().any(|line| line.contains("compose") && line.contains(ada.id.as_str())), "the watcher saw the creation");
     let repository = stack.hosting.repository(&ada);
     let git = |args: &[&str]| Command::new("git").args(args).dir(&repository).run();
-    let committed = git(&["log", "--all", "--patch", "--no-color"]).await.unwrap().stdout + &git(&["config", "--list"]).await.unwrap().stdout;
+    let committed =
+        git(&["log", "--all", "--patch", "--no-color"]).await.unwrap().stdout + &git(&["config", "--list"]).await.unwrap().stdout;
     assert!(committed.contains("diff --git"));
     let listed = git(&["ls-tree", "-r", "--name-only", "HEAD"]).await.unwrap().stdout;
     assert!(!listed.lines().any(|name| name.ends_with(".env") || name == "docker-compose.yaml"), "{listed}");
@@ -130,7 +161,12 @@ async fn site_reaches_no_other_database_nor_the_house_and_its_secrets_are_nowher
         assert!(!committed.contains(secret.as_str()), "a secret is in the repository");
         assert!(!inspected.contains(secret.as_str()), "a secret is in arguments, labels, images or logs");
         assert!(!compose.contains(secret.as_str()) && !format!("{steps:?}").contains(secret.as_str()));
-        let found = Command::new("grep").args(["--recursive", "--files-with-matches", "--binary-files=text", secret]).arg(&stack.data).run().await.unwrap();
+        let found = Command::new("grep")
+            .args(["--recursive", "--files-with-matches", "--binary-files=text", secret])
+            .arg(&stack.data)
+            .run()
+            .await
+            .unwrap();
         assert_eq!(found.stdout.trim(), env_file.to_str().unwrap(), "a secret is in another file");
     }
     // What only one service needs, no other one has.

@@ -31,7 +31,9 @@ async fn five_sites_asked_for_at_once_are_all_live_and_share_one_build() {
 
     let started = Instant::now();
     let names = ["one", "two", "three", "four", "five; $(id) `id` \"<b>\" ${HOME} \\ 🌱"];
-    let asked = join_all(names.iter().zip(["one", "two", "three", "four", "five"]).map(|(name, subdomain)| stack.ask_for_site(name, subdomain))).await;
+    let asked =
+        join_all(names.iter().zip(["one", "two", "three", "four", "five"]).map(|(name, subdomain)| stack.ask_for_site(name, subdomain)))
+            .await;
     let sites: Vec<_> = asked.into_iter().map(Result::unwrap).collect();
     for outcome in join_all(sites.iter().map(|site| stack.finished(&site.id))).await {
         outcome.unwrap();

@@ -29,7 +29,21 @@ async fn docker(args: &[&str]) -> String {
 /// Answer of the site's own database.
 async fn query(site: &Site, sql: &str) -> String {
     let (container, user, database) = (site.container("db"), site.database_user(), site.database());
-    docker(&["exec", &container, "psql", "--no-psqlrc", "--tuples-only", "--no-align", "--username", &user, "--dbname", &database, "--command", sql]).await
+    docker(&[
+        "exec",
+        &container,
+        "psql",
+        "--no-psqlrc",
+        "--tuples-only",
+        "--no-align",
+        "--username",
+        &user,
+        "--dbname",
+        &database,
+        "--command",
+        sql,
+    ])
+    .await
 }
 
 /// What Docker holds of a site, sorted: `container …`, `network …`, `volume …`.

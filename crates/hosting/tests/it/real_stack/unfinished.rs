@@ -56,7 +56,9 @@ async fn given_up_site_leaves_no_trace() {
     assert!(matches!(stack.reload(&site.id).await, Err(Error::NotFound(_))));
     assert!(held_by_docker(&site).await.is_empty());
     assert_eq!(route_file(&stack, &site), None);
-    let left = kit::exec::Command::new("grep").args(["--recursive", "--files-with-matches", site.id.as_str()]).arg(stack.data.join("edge/dynamic"));
+    let left = kit::exec::Command::new("grep")
+        .args(["--recursive", "--files-with-matches", site.id.as_str()])
+        .arg(stack.data.join("edge/dynamic"));
     assert!(left.run().await.is_err(), "no route speaks of it");
     let named = kit::exec::Command::new("find").arg(&stack.data).args(["-name", &format!("*{}*", site.id)]).run().await.unwrap().stdout;
     assert_eq!(named, "");
