@@ -34,7 +34,8 @@ for (const [role, paths] of Object.entries(pages)) {
       expect.soft(gzipSync(html).length, `${path}: HTML on the wire`).toBeLessThanOrEqual(60 * KB);
       await expect(page.locator('h1')).toHaveCount(1);
       await expect(page).toHaveTitle(/ · Innkeeper$/);
-      await expectAccessible(page, `${role} ${pattern}`);
+      const looks = long.includes(path) ? [{ colorScheme: 'light', width: 1440 }, { colorScheme: 'dark', width: 360 }] : undefined;
+      await expectAccessible(page, `${role} ${pattern}`, looks);
     }
   });
 }

@@ -26,6 +26,9 @@ use crate::Surroundings;
 /// Name of the test's edge, and label of everything that belongs to it.
 pub const EDGE: &str = "innkeeper-test-edge";
 
+/// How long another program may keep a port that a stack needs.
+const PORT_LIMIT: Duration = Duration::from_secs(300);
+
 /// What a test wants different.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct StackOptions {
@@ -83,6 +86,7 @@ impl Stack {
         let surroundings = Surroundings::read();
         let alone = one_at_a_time().await;
         remove_left_overs().await;
+        ports_are_free(&surroundings).await;
         let folder = tempfile::Builder::new().prefix("innkeeper-test-").tempdir().expect("a temporary folder");
         let data = options.data.clone().unwrap_or_else(|| folder.path().to_owned());
         let hosting = open(&data, &surroundings, &options).await;
@@ -289,6 +293,17 @@ async fn one_at_a_time() -> File {
     let locked = tokio::task::spawn_blocking(move || waiting.lock()).await.expect("the lock is waited for");
     locked.expect("the lock file of the stacks");
     lock
+}
+
+/// Waits for whoever else on this machine lets the ACME server look at them, such as the browser tests.
+async fn ports_are_free(surroundings: &Surroundings) {
+    for port in [surroundings.http_port, surroundings.https_port] {
+        let until = tokio::time::Instant::now() + PORT_LIMIT;
+        while let Err(error) = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            assert!(tokio::time::Instant::now() < until, "port {port} is needed for tests and stays taken: {error}");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
 }
 
 /// Where base images are cached between runs, if the environment names a place.

@@ -143,7 +143,7 @@ pub fn table(table: Table<'_>) -> Markup {
                     }
                 }
             }
-            @if let Some(pager) = &table.pager { (pages(pager)) }
+            @if let Some(pager) = table.pager.as_ref().filter(|pager| !table.rows.is_empty() || pager.previous.is_some()) { (pages(pager)) }
         }
     }
 }

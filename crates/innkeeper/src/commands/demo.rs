@@ -80,8 +80,9 @@ impl Demo {
         let owner = sign_in_link(&app, &base, &people.owner).await?;
         output.say(format!(
             "\nThe site is live:          {}\nSign in as its owner:      {owner}\nSign in as the operator:   {admin}\n\
-             (each link works once, within 15 minutes; `innkeeper member link {}` prints a new one)\n",
+             (each link works once, within 15 minutes; `innkeeper --data {} member link {}` prints a new one)\n",
             app.hosting.url(&site),
+            app.config.server.data.display(),
             people.admin
         ));
         if !app.config.edge.trusted_roots.as_os_str().is_empty() {
