@@ -45,6 +45,17 @@ test('a row, a menu and a dialog are reached by keyboard alone', async ({ visit 
   await expect(remove.first(), 'focus comes back').toBeFocused();
 });
 
+test('a page that renews itself keeps the place of the keyboard', async ({ visit }) => {
+  const page = await visit('owner');
+  await page.goto('/sites');
+  const row = page.getByRole('link', { name: /Anna Berg, Illustrator/ });
+  await row.focus();
+  const old = await row.elementHandle();
+  await page.evaluate(() => window.dispatchEvent(new Event('online')));
+  await expect.poll(() => old.evaluate((link) => link.isConnected), 'the row was fetched again').toBe(false);
+  await expect(row).toBeFocused();
+});
+
 test('the theme switch works and persists', async ({ visit }) => {
   const page = await visit('concierge', { colorScheme: 'light' });
   const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);

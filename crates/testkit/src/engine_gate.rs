@@ -20,13 +20,6 @@ impl EngineGate {
         EngineGate { socket: folder.join("docker.sock"), open: Mutex::new(None) }
     }
 
-    /// An open gate with its socket in `folder`.
-    pub fn open_in(folder: &Path) -> EngineGate {
-        let gate = EngineGate::shut_in(folder);
-        gate.open();
-        gate
-    }
-
     /// What `DOCKER_HOST` must be.
     pub fn address(&self) -> String {
         format!("unix://{}", self.socket.display())

@@ -33,10 +33,10 @@ async function connect(): Promise<void> {
     connected = true;
     reached = true;
     lastGood = Date.now();
-    // What happened while nobody listened is unknown: after a gap for all, at first for what was changing as the page came.
-    const unsure = before ? "[data-live]" : "[data-live-poll]:not([data-live-always])";
+    // What happened while nobody listened is unknown. Asked once the rooms are joined, so that nothing falls between.
+    const missed = before;
     before = true;
-    socket.emit("join", rooms, () => all(unsure).forEach(refresh));
+    socket.emit("join", rooms, () => missed && all("[data-live]").forEach(refresh));
     show();
   });
   socket.on("disconnect", () => {
@@ -74,12 +74,14 @@ function refresh(region: HTMLElement): void {
   }
   underWay.add(region);
   fetchedAt.set(region, Date.now());
+  const focused = document.activeElement instanceof HTMLElement && region.contains(document.activeElement) ? document.activeElement : undefined;
   const opened = all<HTMLDetailsElement>("details[open]", region).map((details) => all("details", region).indexOf(details));
   void htmx
     .ajax("get", url, { target: region, source: region, swap: "innerHTML" })
     .then(() => {
       const details = all<HTMLDetailsElement>("details", region);
       opened.forEach((place) => details[place] && (details[place].open = true));
+      if (focused && !focused.isConnected) twin(focused, region)?.focus({ preventScroll: true });
     })
     .catch(() => undefined)
     .finally(() => {
@@ -88,12 +90,27 @@ function refresh(region: HTMLElement): void {
     });
 }
 
+/** What stands in the new content where an element stood in the old: the keyboard must not lose its place. */
+function twin(old: HTMLElement, region: HTMLElement): HTMLElement | undefined {
+  const same = (other: HTMLElement) => other.getAttribute("href") === old.getAttribute("href") && other.textContent === old.textContent;
+  return all(old.localName, region).find(same);
+}
+
 /** Someone is typing in it, or reading a help text or dialog within: it must not change under their hands. */
 function isInUse(region: HTMLElement): boolean {
   const focus = document.activeElement;
   if (focus && region.contains(focus) && focus.matches("input, textarea, select")) return true;
   return region.querySelector("dialog[open], details[data-popover][open], form[data-sent]") !== null;
 }
+
+// What has not changed stays as it is, with selection and scroll.
+const shown = new WeakMap<Element, string>();
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { elt, xhr, shouldSwap } = (event as CustomEvent<{ elt: Element; xhr: XMLHttpRequest; shouldSwap: boolean }>).detail;
+  if (!elt.matches("[data-live]") || !shouldSwap) return;
+  if (shown.get(elt) === xhr.responseText) event.preventDefault();
+  else shown.set(elt, xhr.responseText);
+});
 
 document.addEventListener("htmx:afterRequest", (event) => {
   const { elt, xhr, successful } = (event as CustomEvent<{ elt: Element; xhr: XMLHttpRequest; successful: boolean }>).detail;

@@ -340,7 +340,7 @@ async fn steps_of(db: &Db, operation: &OperationId) -> Result<Vec<Step>> {
 }
 
 /// Ids of sites that an operation is working on.
-pub(crate) async fn busy_sites(db: &Db) -> Result<Vec<String>> {
+pub async fn busy_sites(db: &Db) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = db.all(sql("select site_id from site_operation where state = 'running'")).await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }

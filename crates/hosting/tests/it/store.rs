@@ -324,7 +324,18 @@ async fn purge_finds_what_is_due_among_hundreds_and_leaves_what_is_being_restore
         let now = house.hosting.clock.now();
         assert_eq!(house.hosting.db.execute(kit::sql(many).bind(&ada).bind(now)).await.unwrap(), 250);
         operations::request(&house.hosting, &actor, &restoring.id, OperationKind::Restore).await.unwrap();
+        // A purge that was interrupted left the first; the second was made just now, and the third is none of ours.
+        let (left, young, foreign) = ("app_leftover", "app_youngone", "notes-of-the-operator");
+        let folder = house.hosting.data().join("backups/archives");
+        for name in [left, young, foreign] {
+            std::fs::create_dir(folder.join(name)).unwrap();
+        }
+        let long_ago = UNIX_EPOCH + Duration::from_millis(u64::try_from(old.created_at.0).unwrap());
+        for name in [left, foreign] {
+            std::fs::File::open(folder.join(name)).unwrap().set_modified(long_ago).unwrap();
+        }
         purge(&house).await;
+        assert!(!folder.join(left).exists() && folder.join(young).exists() && folder.join(foreign).exists());
         assert!(is_missing(&sites::get_any(&house.hosting.db, &old.id).await), "{}", house.on());
         assert!(!house.hosting.archive_folder(&old).exists());
         assert!(house.hosting.archive_folder(&restoring).join("site.tar.gz").is_file(), "{}", house.on());

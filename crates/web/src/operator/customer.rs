@@ -144,7 +144,7 @@ async fn page(app: &App, actor: &Actor, view: View, customer: &Customer, typed: 
             (card::split(
                 html! {
                     (card::stack(html! {
-                        @if may_see_sites { (live::region(Region { topic: "sites", url: &sites_here, body: of_sites, ..Region::default() })) }
+                        @if may_see_sites { (live::region(Region { topic: "sites", url: &sites_here, always_poll: true, body: of_sites, ..Region::default() })) }
                         @if may_see_people { (live::region(Region { topic: "members", url: &here, body: people, ..Region::default() })) }
                         @if may_manage { (settings_card(customer, typed, complaint)) (danger_zone(customer)) }
                     }))

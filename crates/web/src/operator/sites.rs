@@ -115,7 +115,7 @@ pub async fn list(State(app): State<App>, Caller(actor): Caller, view: View, Que
         title: "Sites",
         help: "Every website that you host, whose it is and how it is.",
         actions: html! { @if shown.may_create { (button::link(&new, Button { label: "New site", kind: Kind::Primary, icon: Some(icon::plus()), ..Button::default() })) } },
-        body: live::region(Region { topic: "sites", url: &here, body: table, ..Region::default() }),
+        body: live::region(Region { topic: "sites", url: &here, always_poll: true, body: table, ..Region::default() }),
         ..Page::default()
     }))
 }

@@ -109,7 +109,7 @@ pub async fn page(State(app): State<App>, Caller(actor): Caller, view: View, Que
         title: "Sites",
         help: "All your websites, and whether they are up.",
         actions,
-        body: live::region(Region { topic: "sites", url: &asked.address(), body: list, ..Region::default() }),
+        body: live::region(Region { topic: "sites", url: &asked.address(), always_poll: true, body: list, ..Region::default() }),
         ..Page::default()
     }))
 }

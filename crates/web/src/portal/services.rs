@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hosting::operations;
 use hosting::runtime::ServiceState;
 use hosting::sites::ServiceStates;
 use hosting::{Site, SiteState, templates};
@@ -53,8 +54,29 @@ pub(crate) struct Look {
 pub(crate) enum Services {
     /// Each service's state.
     Known(ServiceStates),
+    /// Each service's state while something is being done to the site: one that is down is no fault then.
+    Changing(ServiceStates),
     /// The engine did not say; why, for people.
     Unknown(String),
+}
+
+impl Services {
+    /// The same, when an operation is at work on the site.
+    pub(crate) fn while_busy(self) -> Services {
+        match self {
+            Services::Known(states) if !are_well(&states) => Services::Changing(states),
+            other => other,
+        }
+    }
+
+    /// Whether every service runs, as far as is known.
+    pub(crate) fn are_well(&self) -> bool {
+        matches!(self, Services::Known(states) if are_well(states))
+    }
+}
+
+fn are_well(states: &ServiceStates) -> bool {
+    states.values().all(|state| *state == ServiceState::Running)
 }
 
 impl Look {
@@ -86,7 +108,17 @@ pub(crate) async fn of_site(app: &App, site: &Site) -> Services {
 pub(crate) async fn of_sites(app: &App, sites: &[Site]) -> Vec<Services> {
     let changed_at = sites.iter().map(|site| site.updated_at).max().unwrap_or_default();
     let seen = look(app, changed_at).await;
-    sites.iter().map(|site| seen.as_ref().map_or_else(|| Services::Unknown(slow_engine()), |look| look.of(site))).collect()
+    let seen = sites.iter().map(|site| seen.as_ref().map_or_else(|| Services::Unknown(slow_engine()), |look| look.of(site)));
+    let seen: Vec<Services> = seen.collect();
+    if seen.iter().all(Services::are_well) {
+        return seen;
+    }
+    let busy = operations::busy_sites(&app.db).await.unwrap_or_else(|error| {
+        warn!("asking which sites are worked on: {error}");
+        Vec::new()
+    });
+    let is_busy = |site: &Site| busy.iter().any(|id| id == site.id.as_str());
+    seen.into_iter().zip(sites).map(|(seen, site)| if is_busy(site) { seen.while_busy() } else { seen }).collect()
 }
 
 async fn look(app: &App, changed_at: Timestamp) -> Option<Arc<Look>> {

@@ -64,15 +64,11 @@ pub(crate) fn status(site: &Site, services: &Services) -> Markup {
         SiteState::Stopped => (Status::Stopped, "Stopped"),
         SiteState::Active => match services {
             Services::Unknown(_) => return badge::tag(Tone::Neutral, "Status unavailable"),
+            Services::Changing(_) => (Status::Restarting, "Restarting"),
             Services::Known(states) => health(states.values().copied()),
         },
     };
     badge::status_as(status, word)
-}
-
-/// Whether every service runs, as far as is known.
-pub(crate) fn is_well(services: &Services) -> bool {
-    matches!(services, Services::Known(states) if states.values().all(|state| *state == ServiceState::Running))
 }
 
 /// The whole is as well as its least well part.

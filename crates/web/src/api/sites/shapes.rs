@@ -137,7 +137,9 @@ impl Detail {
 
 fn container_status(site: &Site, services: &Services) -> BTreeMap<String, String> {
     match services {
-        Services::Known(states) => states.iter().map(|(name, state)| (name.clone(), state.to_string())).collect(),
+        Services::Known(states) | Services::Changing(states) => {
+            states.iter().map(|(name, state)| (name.clone(), state.to_string())).collect()
+        }
         Services::Unknown(_) => {
             let named = templates::find(site.kind).into_iter().flat_map(|template| template.manifest.services.keys());
             named.map(|name| (name.clone(), "unknown".to_owned())).collect()

@@ -46,7 +46,7 @@ fn since(facts: &Facts) -> Option<Markup> {
     let (operation, _) = facts.newest.as_ref().filter(|(operation, _)| operation.state == OperationState::Done)?;
     let at = operation.finished_at?.0;
     let word = match facts.site.state {
-        SiteState::Active if words::is_well(&facts.services) => "Started",
+        SiteState::Active if facts.services.are_well() => "Started",
         SiteState::Stopped => "Stopped",
         SiteState::Archived => "Deleted",
         _ => return None,

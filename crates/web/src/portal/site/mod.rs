@@ -34,7 +34,9 @@ use crate::frame::View;
 use crate::respond::{Answer, Complaint, Failure};
 use crate::routes::Caller;
 
-/// Seconds between looks while something is done, without a socket.
+/// Seconds between looks.
+const BEAT: u32 = 10;
+/// Seconds between looks while something is done.
 const BUSY_BEAT: u32 = 3;
 const LOAD_AGAIN: (&str, HeaderValue) = ("hx-refresh", HeaderValue::from_static("true"));
 const TO_THE_LIST: (&str, HeaderValue) = ("hx-redirect", HeaderValue::from_static("/sites"));
@@ -100,8 +102,10 @@ impl Facts {
             true => Some(customers::get(&app.db, &scope, &site.customer_id).await?),
             false => None,
         };
+        let is_busy = newest.as_ref().is_some_and(|(operation, _)| operation.state == OperationState::Running);
+        let seen = services::of_site(app, &site).await;
         Ok(Facts {
-            services: services::of_site(app, &site).await,
+            services: if is_busy { seen.while_busy() } else { seen },
             url: app.hosting.url(&site),
             repository_url: app.hosting.repository_url(&site),
             may_write: actor.can(Permission::WriteSites),
@@ -174,8 +178,9 @@ async fn show(app: &App, actor: &Actor, view: View, id: &SiteId, left: Left) -> 
     let layout = facts.layout().name();
     let here = to(&format!("/sites/{id}"), &[("part", "head"), ("layout", layout)]);
     let topic = format!("site:{id}");
-    let poll = facts.is_busy().then_some(BUSY_BEAT);
-    let head = live::region(Region { topic: &topic, url: &here, poll, body: changing(&facts), ..Region::default() });
+    // Looked at even with a socket: containers change without anyone telling us.
+    let poll = Some(if facts.is_busy() { BUSY_BEAT } else { BEAT });
+    let head = live::region(Region { topic: &topic, url: &here, poll, always_poll: true, body: changing(&facts), ..Region::default() });
     let crumbs = match &facts.customer {
         Some(customer) => {
             vec![Crumb::new("Sites", "/admin/sites"), Crumb::new(customer.name.as_str(), format!("/admin/customers/{}", customer.id))]

@@ -43,7 +43,7 @@ pub(super) fn card(facts: &Facts) -> Markup {
 
 pub(super) fn inside(facts: &Facts) -> Markup {
     let states = match &facts.services {
-        Services::Known(states) => states,
+        Services::Known(states) | Services::Changing(states) => states,
         Services::Unknown(why) => return unavailable(facts, why),
     };
     let manifest = templates::find(facts.site.kind).map(|template| &template.manifest);

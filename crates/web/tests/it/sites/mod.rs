@@ -63,6 +63,8 @@ async fn fail(test: &TestApp, site: &str, step: &str, error: &str) {
     .unwrap();
     db.execute(sql("update site set state = 'failed' where id = $1").bind(site)).await.unwrap();
     // As the runner leaves it: a try can only begin once the last one is put away.
-    db.execute(sql("update job set state = 'dead', finished_at = $1 where kind = 'site.operation' and state = 'queued'").bind(now)).await.unwrap();
+    db.execute(sql("update job set state = 'dead', finished_at = $1 where kind = 'site.operation' and state = 'queued'").bind(now))
+        .await
+        .unwrap();
     test.app.clock.advance(Duration::from_millis(1));
 }
