@@ -10,6 +10,8 @@ export default defineConfig({
   reporter: [['list', { printSteps: false }]],
   outputDir: './test-results',
   forbidOnly: true,
+  // Chromium drops every connection when a Docker network comes or goes on this machine, even in the middle of a form.
+  retries: 1,
   use: {
     browserName: 'chromium',
     viewport: { width: 1440, height: 900 },

@@ -102,12 +102,16 @@ async function otherCustomer(data) {
 async function signInEveryone(house, folder, launchOptions) {
   const browser = await chromium.launch(launchOptions);
   for (const [role, { email }] of Object.entries(people)) {
-    const page = await browser.newPage();
-    await page.goto(await signInLink(house.url, house.data, email));
-    await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.waitForURL((url) => !url.pathname.startsWith('/sign-in'));
-    await page.context().storageState({ path: path.join(folder, `${role}.json`) });
-    await page.context().close();
+    const signIn = async () => {
+      const page = await browser.newPage();
+      await page.goto(await signInLink(house.url, house.data, email));
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.waitForURL((url) => !url.pathname.startsWith('/sign-in'), { timeout: 15_000 });
+      await page.context().storageState({ path: path.join(folder, `${role}.json`) });
+      await page.context().close();
+    };
+    // Once more, as the sample site's network has just been made, at which Chromium drops connections.
+    await signIn().catch(signIn);
   }
   await browser.close();
 }

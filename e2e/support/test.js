@@ -7,11 +7,15 @@ export { expect };
 export const url = () => process.env.INNKEEPER_URL;
 export const siteId = () => process.env.E2E_SITE;
 
+const DROPPED = 'net::ERR_NETWORK_CHANGED';
+
 /** Watches pages: errors in the console, scripts that fail, refused content, requests that leave the house. */
 class Guard {
   problems = [];
   allowed = [];
   hosts = new Set(['localhost', '127.0.0.1']);
+  /** How often Chromium dropped its connections: it does when Docker makes or removes a network on this machine. */
+  drops = 0;
 
   /** Lets a message pass that a test provokes. */
   allow(pattern) {
@@ -26,6 +30,7 @@ class Guard {
   watch(context) {
     context.on('page', (page) => {
       page.on('console', (message) => message.type() === 'error' && this.note(`console: ${message.text()}`));
+      page.on('requestfailed', (request) => request.failure()?.errorText === DROPPED && (this.drops += 1));
       page.on('pageerror', (error) => this.note(`script: ${error.message}`));
       page.on('request', (request) => this.leaves(request.url()));
       page.on('websocket', (socket) => this.leaves(socket.url()));
@@ -42,6 +47,7 @@ class Guard {
   }
 
   note(problem) {
+    if (problem.includes(DROPPED)) return;
     if (!this.allowed.some((pattern) => pattern.test(problem))) this.problems.push(problem);
   }
 }
@@ -60,11 +66,30 @@ export const test = base.extend({
       const context = await browser.newContext({ baseURL: url(), storageState, locale: 'en-GB', timezoneId: 'UTC', viewport: { width: 1440, height: 900 }, ...options });
       contexts.push(context);
       await guard.watch(context);
-      return context.newPage();
+      return patient(await context.newPage(), guard);
     });
     await Promise.all(contexts.map((context) => context.close()));
   },
 });
+
+/** Opens a page again when the machine's network changed while it came: a part of it may be missing. */
+function patient(page, guard) {
+  for (const way of ['goto', 'reload']) {
+    const once = page[way].bind(page);
+    page[way] = async (...given) => {
+      for (let tries = 1; ; tries += 1) {
+        const before = guard.drops;
+        try {
+          const answer = await once(...given);
+          if (guard.drops === before || tries === 4) return answer;
+        } catch (error) {
+          if (!error.message.includes(DROPPED) || tries === 4) throw error;
+        }
+      }
+    };
+  }
+  return page;
+}
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 /** Dark pages are the light ones in other colours: after a light look only these can find something new. */

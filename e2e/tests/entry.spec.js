@@ -1,4 +1,5 @@
 // The ways in, on a small server of its own that needs no Docker: set-up, sign-in, reset, invitation, sessions.
+import { mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
 import { freePort, mailSettings, start } from '../support/innkeeper.js';
 import { mailTo } from '../support/mail.js';
@@ -16,7 +17,7 @@ test.beforeAll(async () => {
   base = `http://localhost:${port}`;
   server = await start({
     command: ['serve', '--listen', `127.0.0.1:${port}`],
-    data: path.join(process.env.E2E_FOLDER, 'small'),
+    data: await mkdtemp(path.join(process.env.E2E_FOLDER, 'small-')),
     settings: {
       ...mailSettings(),
       INNKEEPER_SERVER__PUBLIC_URL: base,
