@@ -62,7 +62,7 @@ start_services() {
   . "$RUN/env"
 }
 
-# cargo_tool NAME VERSION [ARGUMENT...]: a program from crates.io, built once, quickly rather than well.
+# cargo_tool NAME VERSION [ARGUMENT...]: a program of the Rust package registry, built once, quickly rather than well.
 cargo_tool() {
   local name=$1 version=$2; shift 2
   have "$name" && return
