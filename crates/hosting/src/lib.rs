@@ -13,6 +13,7 @@ pub mod git;
 pub mod images;
 pub mod names;
 pub mod operations;
+pub mod probes;
 pub mod proxy;
 pub mod reconcile;
 pub mod runtime;
@@ -56,6 +57,8 @@ pub struct Parts {
     pub proxy: Proxy,
     /// Docker.
     pub runtime: Runtime,
+    /// How every site was last seen.
+    pub board: probes::Board,
     /// Where people reach Innkeeper itself; its host name is never a site's.
     pub public_url: String,
     data: PathBuf,
@@ -103,7 +106,7 @@ impl Hosting {
         let data = data.canonicalize().map_err(|error| files::storage(&data, error))?;
         let proxy = Proxy::new(&edge, data.join("edge"))?;
         let runtime = Runtime::default();
-        Ok(Hosting(Arc::new(Parts { db, clock, key, bus, config, edge, proxy, runtime, public_url, data, builds: Mutex::default() })))
+        Ok(Hosting(Arc::new(Parts { db, clock, key, bus, config, edge, proxy, runtime, board: probes::Board::default(), public_url, data, builds: Mutex::default() })))
     }
 
     /// `{data}/sites/{customer}/{app}`.

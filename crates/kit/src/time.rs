@@ -28,6 +28,12 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// Reads RFC 3339 with any offset: `2026-01-14T10:30:00.123456789Z`.
+    pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        Some(Timestamp(time.as_millisecond()))
+    }
+
     /// RFC 3339 in UTC to the second, as the API shows it: `2026-01-14T10:30:00Z`.
     pub fn rfc3339(self) -> String {
         match jiff::Timestamp::from_millisecond(self.0) {

@@ -1,0 +1,269 @@
+//! What was last seen of every site, in memory: pages and the API read it without asking Docker.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::RwLock;
+use std::time::Duration;
+
+use kit::Timestamp;
+
+use super::state::{Cause, HealthState, Reading, reason};
+use crate::sites::{Site, SiteId, SiteState};
+
+/// The board: one per process, filled by [`super::watch()`].
+#[derive(Debug, Default)]
+pub struct Board {
+    inner: RwLock<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Whether Docker's word is current; why not, for people.
+    reach: Reach,
+    services: HashMap<String, BTreeMap<String, (Container, Reading)>>,
+    outside: HashMap<String, OutsideLook>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Reach {
+    /// Nothing was asked yet.
+    NotYet,
+    Current,
+    Lost(String),
+}
+
+impl Default for Reach {
+    fn default() -> Reach {
+        Reach::NotYet
+    }
+}
+
+/// A container that belongs to a service of a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// Docker's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Upper limit of its memory in bytes; 0 for none.
+    pub memory_limit: i64,
+}
+
+/// How one service of a site is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceHealth {
+    /// `www`, `api`, `alert`, `db`, or what an adopted container is.
+    pub service: String,
+    /// Its container, if there is one.
+    pub container: Option<Container>,
+    /// What was read of it.
+    pub reading: Reading,
+}
+
+/// What the last look through the edge saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutsideLook {
+    /// When.
+    pub at: Timestamp,
+    /// Status of `GET /`, when it came so far.
+    pub status: Option<u16>,
+    /// From connecting to the head of the answer.
+    pub latency: Duration,
+    /// Why visitors do not get what they should; none when all is well.
+    pub problem: Option<(Cause, String)>,
+    /// Looks in a row that saw a problem.
+    pub failures: u32,
+}
+
+/// How a site is, as one answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteHealth {
+    /// The worst of its services, and of the look from outside.
+    pub state: HealthState,
+    /// Since when all of it runs; none while it does not.
+    pub up_since: Option<Timestamp>,
+    /// What is wrong, in words; empty when nothing is.
+    pub reason: String,
+    /// Each service by name.
+    pub services: Vec<ServiceHealth>,
+    /// As visitors see it; none when it was not looked at.
+    pub outside: Option<OutsideLook>,
+}
+
+impl SiteHealth {
+    /// Uptime in milliseconds at `now`; none while it does not run.
+    pub fn uptime(&self, now: Timestamp) -> Option<Duration> {
+        self.up_since.map(|since| now.since(since))
+    }
+}
+
+impl Board {
+    /// How a site is. `expected` are the services that its template has; those without a container are missing.
+    pub fn health(&self, site: &Site, expected: &[&str]) -> SiteHealth {
+        let seen = self.read();
+        let found = seen.services.get(site.id.as_str());
+        let mut services: Vec<ServiceHealth> = found
+            .into_iter()
+            .flatten()
+            .map(|(service, (container, reading))| ServiceHealth {
+                service: service.clone(),
+                container: Some(container.clone()),
+                reading: reading.clone(),
+            })
+            .collect();
+        for service in expected {
+            if !services.iter().any(|known| known.service == **service) {
+                services.push(ServiceHealth { service: (*service).to_owned(), container: None, reading: Reading::missing() });
+            }
+        }
+        let outside = seen.outside.get(site.id.as_str()).cloned();
+        if let Some(why) = seen.reach.why_unknown() {
+            let unknown = |service: ServiceHealth| ServiceHealth {
+                reading: Reading { state: HealthState::Unknown, since: None, cause: None, ..service.reading },
+                ..service
+            };
+            let services = services.into_iter().map(unknown).collect();
+            return SiteHealth { state: HealthState::Unknown, up_since: None, reason: why.to_owned(), services, outside };
+        }
+        drop(seen);
+        judge(site, services, outside)
+    }
+
+    /// Every container that runs, with whose it is: what figures are read of.
+    pub fn running(&self) -> Vec<(SiteId, String, Container, i64)> {
+        let seen = self.read();
+        let mut running = Vec::new();
+        for (site, services) in &seen.services {
+            let Ok(id) = SiteId::parse(site) else { continue };
+            for (service, (container, reading)) in services {
+                if let Some(pid) = reading.pid.filter(|pid| *pid > 0) {
+                    running.push((id.clone(), service.clone(), container.clone(), pid));
+                }
+            }
+        }
+        running
+    }
+
+    /// Why Docker's word is not known at present; none when it is.
+    pub fn unreachable(&self) -> Option<String> {
+        self.read().reach.why_unknown().map(str::to_owned)
+    }
+
+    /// The last look through the edge at a site.
+    pub fn outside(&self, site: &SiteId) -> Option<OutsideLook> {
+        self.read().outside.get(site.as_str()).cloned()
+    }
+
+    /// Notes what a container was seen to be; returns what was known before.
+    pub(super) fn note(&self, site: &str, service: &str, container: Container, reading: Reading) -> Option<(Container, Reading)> {
+        self.write().services.entry(site.to_owned()).or_default().insert(service.to_owned(), (container, reading))
+    }
+
+    /// Forgets a container that is gone, unless another one took its place; returns whether it was known.
+    pub(super) fn forget(&self, container_id: &str) -> Option<(String, String)> {
+        let mut seen = self.write();
+        let known = seen.services.iter().find_map(|(site, services)| {
+            let service = services.iter().find(|(_, (container, _))| container.id == container_id)?.0;
+            Some((site.clone(), service.clone()))
+        })?;
+        if let Some(services) = seen.services.get_mut(&known.0) {
+            services.remove(&known.1);
+            if services.is_empty() {
+                seen.services.remove(&known.0);
+            }
+        }
+        Some(known)
+    }
+
+    /// Replaces all that is known of containers by a complete look, which also makes Docker's word current.
+    pub(super) fn replace(&self, services: HashMap<String, BTreeMap<String, (Container, Reading)>>) {
+        let mut seen = self.write();
+        seen.services = services;
+        seen.reach = Reach::Current;
+    }
+
+    /// Docker cannot be asked, and `why`. Returns whether that is news.
+    pub(super) fn lose(&self, why: String) -> bool {
+        let mut seen = self.write();
+        let news = !matches!(&seen.reach, Reach::Lost(_));
+        seen.reach = Reach::Lost(why);
+        news
+    }
+
+    /// What is known of all services: site, service, reading.
+    pub(super) fn readings(&self) -> Vec<(String, String, Container, Reading)> {
+        let seen = self.read();
+        let of_site = |(site, services): (&String, &BTreeMap<String, (Container, Reading)>)| {
+            let site = site.clone();
+            services
+                .iter()
+                .map(move |(service, (container, reading))| (site.clone(), service.clone(), container.clone(), reading.clone()))
+                .collect::<Vec<_>>()
+        };
+        seen.services.iter().flat_map(of_site).collect()
+    }
+
+    /// Notes a look from outside; returns the one before.
+    pub(super) fn note_outside(&self, site: &SiteId, look: OutsideLook) -> Option<OutsideLook> {
+        self.write().outside.insert(site.to_string(), look)
+    }
+
+    /// Drops what was seen from outside of sites that are not served any more.
+    pub(super) fn keep_outside(&self, served: impl Fn(&str) -> bool) {
+        self.write().outside.retain(|site, _| served(site));
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Seen> {
+        self.inner.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Seen> {
+        self.inner.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Reach {
+    fn why_unknown(&self) -> Option<&str> {
+        match self {
+            Reach::Current => None,
+            Reach::NotYet => Some("Docker has not been asked yet"),
+            Reach::Lost(why) => Some(why),
+        }
+    }
+}
+
+/// Looks from outside in a row that must fail before they count: one may fall into a reload or a restart.
+const FAILURES_THAT_COUNT: u32 = 2;
+
+/// Joins what was seen into one answer.
+fn judge(site: &Site, services: Vec<ServiceHealth>, outside: Option<OutsideLook>) -> SiteHealth {
+    let worst = services.iter().max_by_key(|service| service.reading.state);
+    let mut state = worst.map_or(HealthState::Stopped, |service| service.reading.state);
+    let mut reason = match worst {
+        Some(service) => why(service),
+        None => "has no containers".to_owned(),
+    };
+    match site.state {
+        SiteState::Provisioning | SiteState::Restoring | SiteState::Deleting => {
+            (state, reason) = (HealthState::Provisioning, String::new());
+        }
+        // Stopped by a person: no fault, whatever is left of its containers.
+        SiteState::Stopped | SiteState::Archived => (state, reason) = (HealthState::Stopped, String::new()),
+        SiteState::Failed => (state, reason) = (HealthState::Error, "could not be finished".to_owned()),
+        SiteState::Active => {
+            if let (HealthState::Running, Some(look)) = (state, &outside)
+                && let Some((_, problem)) = look.problem.as_ref().filter(|_| look.failures >= FAILURES_THAT_COUNT)
+            {
+                (state, reason) = (HealthState::Error, problem.clone());
+            }
+        }
+    }
+    let up_since = (state == HealthState::Running).then(|| services.iter().filter_map(|service| service.reading.since).max()).flatten();
+    SiteHealth { state, up_since, reason, services, outside }
+}
+
+fn why(service: &ServiceHealth) -> String {
+    match service.reading.cause {
+        Some(cause) => format!("{} {}", service.service, reason(cause, service.reading.exit_code)),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,18 @@
+//! Site Health: the state of each site and its services, seen from Docker and from outside, kept in memory and pushed; what was
+//! down, when and why; and restarting.
+//!
+//! Docker tells of changes by events; nothing is asked per request or per page. `state` and `ledger` decide and do no I/O,
+//! `watch` and `outside` look, `board` holds what was seen.
+
+mod board;
+pub mod incidents;
+mod ledger;
+mod outside;
+pub mod restart;
+mod state;
+pub mod uptime;
+mod watch;
+
+pub use board::{Board, Container, OutsideLook, ServiceHealth, SiteHealth};
+pub use state::{Cause, HealthState, Reading};
+pub use watch::watch;
