@@ -1,5 +1,7 @@
 -- Site Health: what was down and why, restarts, uptime, figures, adopted containers, status pages.
 
+alter table site_operation add column service text;
+
 -- A site that stands for a container which was there before Innkeeper has no network of ours.
 drop index site_network_slot;
 create unique index site_network_slot on site (network_slot) where state <> 'archived' and network_slot >= 0;

@@ -26,6 +26,8 @@ pub struct HostingConfig {
     pub network_pool: String,
     /// Whether to build the templates' images ahead, so that a new site does not wait for them.
     pub prepare_templates: bool,
+    /// A site can be restarted by its people once in so many seconds.
+    pub restart_pause_seconds: u32,
     /// Folder for base images made on this machine; empty means `{data}/cache/images`.
     pub image_cache: PathBuf,
 }

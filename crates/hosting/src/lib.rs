@@ -3,6 +3,7 @@
 //! Pure deciding (`compose`, `edge`, `env_file`, `names`) is apart from thin doing (`runtime`, `proxy`, `git`), and `operations`
 //! strings both together into steps that can be interrupted anywhere.
 
+pub mod adopt;
 pub mod archive;
 pub mod compose;
 pub mod config;
@@ -24,6 +25,7 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use kit::bus::Bus;
 use kit::secrets::InstanceKey;
@@ -170,6 +172,16 @@ impl Hosting {
     pub(crate) fn subnet_of(&self, slot: i64) -> (Ipv4Addr, u8) {
         let (base, _) = self.config.network_pool_base().expect("the pool was checked when this was opened");
         (Ipv4Addr::from(base + (u32::try_from(slot).unwrap_or(0) << 4)), 28)
+    }
+
+    /// The time between two restarts of a site by its people.
+    pub(crate) fn pause(&self) -> Duration {
+        Duration::from_secs(self.config.restart_pause_seconds.into())
+    }
+
+    /// How a site is, as last seen; asks nobody.
+    pub fn health(&self, site: &Site) -> probes::SiteHealth {
+        self.board.health(site)
     }
 
     /// Tells pages that a site changed.

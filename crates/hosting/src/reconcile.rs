@@ -11,6 +11,7 @@ use tracing::warn;
 use crate::edge::{self, wanted};
 use crate::operations::{self, prepare_template};
 use crate::sites::{self, CertificateState, SiteState};
+use crate::templates::Kind;
 use crate::{Hosting, images, templates};
 
 /// Keeps Traefik up and its folder equal to the sites' states.
@@ -27,7 +28,7 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Edge {
         let busy = operations::busy_sites(&hosting.db).await?;
         let (mut routes, mut repaired) = (0, 0);
         let mut names = Vec::new();
-        for site in &sites {
+        for site in sites.iter().filter(|site| site.kind != Kind::Adopted) {
             names.push(edge::file_name(site));
             let Some(target) = wanted(site.state) else { continue };
             routes += 1;
@@ -63,7 +64,7 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Certificates {
         let busy = operations::busy_sites(&hosting.db).await?;
         let (mut valid, mut missing) = (0, 0);
         for site in sites::known(&hosting.db).await? {
-            if site.state != SiteState::Active || busy.iter().any(|id| id == site.id.as_str()) {
+            if site.state != SiteState::Active || site.kind == Kind::Adopted || busy.iter().any(|id| id == site.id.as_str()) {
                 continue;
             }
             if site.certificate_state == CertificateState::Valid && !round.is_multiple_of(LOOK_EVERY) {

@@ -18,6 +18,11 @@ pub fn random_base32(length: usize) -> String {
     (0..length).map(|_| char::from(BASE32[rng.random_range(0..32)])).collect()
 }
 
+/// A figure from 0 up to 1, to spread what would otherwise happen at once.
+pub fn random_fraction() -> f64 {
+    rand::rng().random_range(0.0..1.0)
+}
+
 /// 9 characters of time (good until year 3084) and 9 random ones: sorts by time as text.
 pub fn time_ordered(now: Timestamp) -> String {
     let millis = u64::try_from(now.0).unwrap_or(0);

@@ -9,16 +9,10 @@ use kit::secrets::InstanceKey;
 use kit::{Clock, Db, Timestamp};
 
 use crate::config::Config;
-use crate::portal::services::ServiceWatch;
 
 /// The parts of a running Innkeeper. Cheap to clone.
 #[derive(Clone)]
-pub struct App(Arc<Whole>);
-
-struct Whole {
-    parts: Parts,
-    services: ServiceWatch,
-}
+pub struct App(Arc<Parts>);
 
 /// What an [`App`] holds.
 pub struct Parts {
@@ -43,12 +37,7 @@ pub struct Parts {
 impl App {
     /// Joins the parts.
     pub fn new(parts: Parts) -> App {
-        App(Arc::new(Whole { parts, services: ServiceWatch::default() }))
-    }
-
-    /// What Docker said last of the sites' services.
-    pub(crate) fn services(&self) -> &ServiceWatch {
-        &self.0.services
+        App(Arc::new(parts))
     }
 }
 
@@ -56,6 +45,6 @@ impl Deref for App {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0.parts
+        &self.0
     }
 }

@@ -16,6 +16,7 @@ use kit::{Db, Error, Result, Timestamp, Tx, from_row, id_type, sql, text_enum};
 
 use crate::Hosting;
 use crate::sites::{self, Site, SiteId, SiteState};
+use crate::templates::Kind;
 
 pub(crate) use create::prepare_template;
 pub use run::RunOperation;
@@ -36,6 +37,8 @@ text_enum!(
         Stop = "stop",
         /// Applies changed settings to its containers.
         Reconfigure = "reconfigure",
+        /// Restarts its containers, or one of them.
+        Restart = "restart",
         /// Archives and removes it.
         Delete = "delete",
         /// Brings it back from its archive.
@@ -80,6 +83,8 @@ pub struct Operation {
     pub site_id: SiteId,
     /// What is done.
     pub kind: OperationKind,
+    /// Which service it is about, where it is about one.
+    pub service: Option<String>,
     /// How far it has come.
     pub state: OperationState,
     /// Who asked for it.
@@ -92,7 +97,7 @@ pub struct Operation {
     pub error: Option<String>,
 }
 
-from_row!(Operation { id, site_id, kind, state, requested_by, created_at, finished_at, error });
+from_row!(Operation { id, site_id, kind, service, state, requested_by, created_at, finished_at, error });
 
 /// One step of an operation.
 #[derive(Debug, Clone)]
@@ -123,6 +128,7 @@ impl OperationKind {
             OperationKind::Start => switch::START_STEPS,
             OperationKind::Stop => switch::STOP_STEPS,
             OperationKind::Reconfigure => switch::RECONFIGURE_STEPS,
+            OperationKind::Restart => switch::RESTART_STEPS,
             OperationKind::Delete => delete::STEPS,
             OperationKind::Restore => restore::STEPS,
             OperationKind::Discard => delete::DISCARD_STEPS,
@@ -135,7 +141,7 @@ impl OperationKind {
             OperationKind::Create => Some(SiteState::Provisioning),
             OperationKind::Restore => Some(SiteState::Restoring),
             OperationKind::Delete | OperationKind::Discard => Some(SiteState::Deleting),
-            OperationKind::Start | OperationKind::Stop | OperationKind::Reconfigure => None,
+            OperationKind::Start | OperationKind::Stop | OperationKind::Reconfigure | OperationKind::Restart => None,
         }
     }
 
@@ -164,6 +170,8 @@ pub fn title(step: &str) -> &'static str {
         "record" => "Finish",
         "holding" => "Show visitors a page that says so",
         "stop" => "Stop the containers",
+        "restart" => "Restart the containers",
+        "answer" => "Wait for its first answer",
         "dump" => "Save the database",
         "files" => "Save uploaded files",
         "pack" => "Archive folder and repository",
@@ -180,6 +188,18 @@ pub fn title(step: &str) -> &'static str {
 
 /// Begins an operation in the caller's transaction: its row, its steps, its job. Refused while another one runs.
 pub(crate) async fn begin(tx: &Tx, hosting: &Hosting, site: &SiteId, kind: OperationKind, actor: &Actor) -> Result<OperationId> {
+    begin_for(tx, hosting, site, kind, None, actor).await
+}
+
+/// As [`begin`], about one service of the site.
+pub(crate) async fn begin_for(
+    tx: &Tx,
+    hosting: &Hosting,
+    site: &SiteId,
+    kind: OperationKind,
+    service: Option<&str>,
+    actor: &Actor,
+) -> Result<OperationId> {
     let running: Option<(String,)> =
         tx.optional(sql("select kind from site_operation where site_id = $1 and state = 'running'").bind(site)).await?;
     if let Some((running,)) = running {
@@ -188,10 +208,12 @@ pub(crate) async fn begin(tx: &Tx, hosting: &Hosting, site: &SiteId, kind: Opera
     let id = OperationId::new(&hosting.clock);
     let now = hosting.clock.now();
     tx.execute(
-        sql("insert into site_operation (id, site_id, kind, state, requested_by, created_at) values ($1, $2, $3, 'running', $4, $5)")
+        sql("insert into site_operation (id, site_id, kind, service, state, requested_by, created_at)
+             values ($1, $2, $3, $4, 'running', $5, $6)")
             .bind(&id)
             .bind(site)
             .bind(kind)
+            .bind(service.map(str::to_owned))
             .bind(actor.name())
             .bind(now),
     )
@@ -279,6 +301,7 @@ fn action(kind: OperationKind) -> &'static str {
         OperationKind::Start => "site.start",
         OperationKind::Stop => "site.stop",
         OperationKind::Reconfigure => "site.reconfigure",
+        OperationKind::Restart => "site.restart",
         OperationKind::Delete => "site.delete",
         OperationKind::Restore => "site.restore",
         OperationKind::Discard => "site.discard",
@@ -287,7 +310,10 @@ fn action(kind: OperationKind) -> &'static str {
 
 fn allow(kind: OperationKind, site: &Site) -> Result<()> {
     let fits = match kind {
-        OperationKind::Create => false,
+        // A container that was here before Innkeeper is restarted and nothing else.
+        _ if site.kind == Kind::Adopted => false,
+        // Has its own way, with a pause: `probes::restart`.
+        OperationKind::Create | OperationKind::Restart => false,
         OperationKind::Start => matches!(site.state, SiteState::Stopped | SiteState::Active),
         OperationKind::Stop | OperationKind::Reconfigure => site.state == SiteState::Active,
         OperationKind::Delete => matches!(site.state, SiteState::Active | SiteState::Stopped),
@@ -296,6 +322,9 @@ fn allow(kind: OperationKind, site: &Site) -> Result<()> {
     };
     if fits {
         return Ok(());
+    }
+    if site.kind == Kind::Adopted {
+        return Err(Error::conflict("an adopted container can only be restarted or let go"));
     }
     let hint = match (kind, site.state) {
         (OperationKind::Delete, SiteState::Failed) => "; give it up instead",
@@ -306,7 +335,7 @@ fn allow(kind: OperationKind, site: &Site) -> Result<()> {
 }
 
 fn newest_of(site: &SiteId) -> kit::db::Sql {
-    sql("select id, site_id, kind, state, requested_by, created_at, finished_at, error
+    sql("select id, site_id, kind, service, state, requested_by, created_at, finished_at, error
          from site_operation where site_id = $1 order by id desc limit 1")
     .bind(site)
 }
@@ -323,7 +352,7 @@ pub async fn newest(db: &Db, scope: &Scope, site: &SiteId) -> Result<Option<(Ope
 pub async fn history(db: &Db, scope: &Scope, site: &SiteId) -> Result<Vec<Operation>> {
     sites::get(db, scope, site).await?;
     db.all(
-        sql("select id, site_id, kind, state, requested_by, created_at, finished_at, error
+        sql("select id, site_id, kind, service, state, requested_by, created_at, finished_at, error
              from site_operation where site_id = $1 order by id desc limit 20")
         .bind(site),
     )

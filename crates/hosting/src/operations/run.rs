@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use super::{Operation, OperationId, OperationKind, OperationState, create, delete, restore, steps_of, switch};
+use crate::probes::restart;
 use crate::sites::{self, Site, SiteState};
 use crate::{Hosting, archive};
 
@@ -56,6 +57,9 @@ impl<C: AsRef<Hosting> + Clone + Send + Sync + 'static> Job<C> for RunOperation 
                         .bind(&error),
                 )
                 .await?;
+                if operation.kind == OperationKind::Restart {
+                    restart::shorten_pause(&tx, &hosting, &operation.site_id).await?;
+                }
                 match operation.kind.state_after_failure() {
                     Some(state) => sites::set_state(&tx, &hosting.clock, &operation.site_id, state).await,
                     None => Ok(()),
@@ -71,7 +75,7 @@ async fn find(hosting: &Hosting, id: &OperationId) -> Result<Option<Operation>> 
     hosting
         .db
         .optional(
-            sql("select id, site_id, kind, state, requested_by, created_at, finished_at, error from site_operation where id = $1").bind(id),
+            sql("select id, site_id, kind, service, state, requested_by, created_at, finished_at, error from site_operation where id = $1").bind(id),
         )
         .await
 }
@@ -140,6 +144,7 @@ async fn run_step(hosting: &Hosting, operation: &Operation, site: &Site, name: &
     match operation.kind {
         OperationKind::Create => create::step(hosting, site, name).await,
         OperationKind::Start | OperationKind::Stop | OperationKind::Reconfigure => switch::step(hosting, site, name).await,
+        OperationKind::Restart => switch::restart_step(hosting, site, operation.service.as_deref(), name).await,
         OperationKind::Delete | OperationKind::Discard => delete::step(hosting, site, name).await,
         OperationKind::Restore => restore::step(hosting, site, name).await,
     }
@@ -203,7 +208,7 @@ async fn settle(tx: &Tx, hosting: &Hosting, operation: &Operation, archived: boo
         // What could not be restored stays in its archive, and can be tried again.
         OperationKind::Discard if archived => SiteState::Archived,
         OperationKind::Discard => return sites::forget(tx, &operation.site_id).await,
-        OperationKind::Reconfigure => return Ok(()),
+        OperationKind::Reconfigure | OperationKind::Restart => return Ok(()),
     };
     sites::set_state(tx, &hosting.clock, &operation.site_id, state).await
 }

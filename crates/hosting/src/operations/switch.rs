@@ -4,12 +4,24 @@ use kit::{Error, Result};
 
 use super::create;
 use crate::edge::{Reason, Target};
+use crate::probes::restart;
 use crate::sites::{Site, SiteState};
 use crate::{Hosting, runtime};
 
 pub(super) const START_STEPS: &[&str] = &["start", "route", "certificate"];
 pub(super) const STOP_STEPS: &[&str] = &["holding", "stop"];
 pub(super) const RECONFIGURE_STEPS: &[&str] = &["environment", "compose", "apply"];
+
+pub(super) const RESTART_STEPS: &[&str] = &["restart", "answer"];
+
+/// A step of a restart, of one service or of all.
+pub(super) async fn restart_step(hosting: &Hosting, site: &Site, service: Option<&str>, name: &str) -> Result<Option<String>> {
+    match name {
+        "restart" => restart::carry_out(hosting, site, service).await,
+        "answer" => restart::await_answer(hosting, site).await,
+        other => Err(Error::internal(format!("no step `{other}`"))),
+    }
+}
 
 pub(super) async fn step(hosting: &Hosting, site: &Site, name: &str) -> Result<Option<String>> {
     match name {

@@ -5,14 +5,21 @@ use std::sync::RwLock;
 use std::time::Duration;
 
 use kit::Timestamp;
+use tokio::sync::Notify;
 
 use super::state::{Cause, HealthState, Reading, reason};
 use crate::sites::{Site, SiteId, SiteState};
+use crate::templates;
+
+/// Looks from outside in a row that must fail before they count.
+const FAILURES_THAT_COUNT: u32 = 2;
 
 /// The board: one per process, filled by [`super::watch()`].
 #[derive(Debug, Default)]
 pub struct Board {
     inner: RwLock<Seen>,
+    /// Rung when something is to be watched that no event will tell of.
+    pub(crate) look_again: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -21,6 +28,8 @@ struct Seen {
     reach: Reach,
     services: HashMap<String, BTreeMap<String, (Container, Reading)>>,
     outside: HashMap<String, OutsideLook>,
+    /// What the one service of an adopted site is called.
+    adopted: HashMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +98,13 @@ pub struct SiteHealth {
     pub outside: Option<OutsideLook>,
 }
 
+impl OutsideLook {
+    /// Whether what it saw counts: one failed look may fall into a reload or a restart.
+    pub(super) fn failures_count(&self) -> bool {
+        self.failures >= FAILURES_THAT_COUNT
+    }
+}
+
 impl SiteHealth {
     /// Uptime in milliseconds at `now`; none while it does not run.
     pub fn uptime(&self, now: Timestamp) -> Option<Duration> {
@@ -97,9 +113,10 @@ impl SiteHealth {
 }
 
 impl Board {
-    /// How a site is. `expected` are the services that its template has; those without a container are missing.
-    pub fn health(&self, site: &Site, expected: &[&str]) -> SiteHealth {
+    /// How a site is. Services that its template has and that have no container are missing.
+    pub fn health(&self, site: &Site) -> SiteHealth {
         let seen = self.read();
+        let expected = seen.expected(site);
         let found = seen.services.get(site.id.as_str());
         let mut services: Vec<ServiceHealth> = found
             .into_iter()
@@ -111,8 +128,8 @@ impl Board {
             })
             .collect();
         for service in expected {
-            if !services.iter().any(|known| known.service == **service) {
-                services.push(ServiceHealth { service: (*service).to_owned(), container: None, reading: Reading::missing() });
+            if !services.iter().any(|known| known.service == service) {
+                services.push(ServiceHealth { service, container: None, reading: Reading::missing() });
             }
         }
         let outside = seen.outside.get(site.id.as_str()).cloned();
@@ -153,18 +170,44 @@ impl Board {
         self.read().outside.get(site.as_str()).cloned()
     }
 
-    /// Notes what a container was seen to be; returns what was known before.
-    pub(super) fn note(&self, site: &str, service: &str, container: Container, reading: Reading) -> Option<(Container, Reading)> {
-        self.write().services.entry(site.to_owned()).or_default().insert(service.to_owned(), (container, reading))
+    /// Notes what a container was seen to be; returns whether that is news.
+    pub(super) fn note(&self, site: &str, service: &str, container: Container, reading: Reading) -> bool {
+        let mut seen = self.write();
+        let services = seen.services.entry(site.to_owned()).or_default();
+        if let Some((known, before)) = services.get(service) {
+            let same = known.id == container.id;
+            if (same && *before == reading) || (!same && !reading.replaces(before)) {
+                return false;
+            }
+        }
+        services.insert(service.to_owned(), (container, reading));
+        true
+    }
+
+    /// Whose container it is, if it is known.
+    pub(super) fn owner_of(&self, container_id: &str) -> Option<(String, String)> {
+        self.read().owner_of(container_id)
+    }
+
+    /// Containers that Docker started again and that have run for long enough since, to be looked at.
+    pub(super) fn unsettled(&self, now: Timestamp) -> Vec<(String, String, String)> {
+        let seen = self.read();
+        let may_settle = |reading: &Reading| {
+            reading.state == HealthState::Restarting
+                && reading.pid.is_some()
+                && reading.since.is_some_and(|since| now.since(since) >= super::state::SETTLED)
+        };
+        let of_site = |(site, services): (&String, &BTreeMap<String, (Container, Reading)>)| {
+            let found = services.iter().filter(|(_, (_, reading))| may_settle(reading));
+            found.map(|(service, (container, _))| (site.clone(), service.clone(), container.id.clone())).collect::<Vec<_>>()
+        };
+        seen.services.iter().flat_map(of_site).collect()
     }
 
     /// Forgets a container that is gone, unless another one took its place; returns whether it was known.
     pub(super) fn forget(&self, container_id: &str) -> Option<(String, String)> {
         let mut seen = self.write();
-        let known = seen.services.iter().find_map(|(site, services)| {
-            let service = services.iter().find(|(_, (container, _))| container.id == container_id)?.0;
-            Some((site.clone(), service.clone()))
-        })?;
+        let known = seen.owner_of(container_id)?;
         if let Some(services) = seen.services.get_mut(&known.0) {
             services.remove(&known.1);
             if services.is_empty() {
@@ -175,9 +218,10 @@ impl Board {
     }
 
     /// Replaces all that is known of containers by a complete look, which also makes Docker's word current.
-    pub(super) fn replace(&self, services: HashMap<String, BTreeMap<String, (Container, Reading)>>) {
+    pub(super) fn replace(&self, services: HashMap<String, BTreeMap<String, (Container, Reading)>>, adopted: HashMap<String, String>) {
         let mut seen = self.write();
         seen.services = services;
+        seen.adopted = adopted;
         seen.reach = Reach::Current;
     }
 
@@ -221,6 +265,22 @@ impl Board {
     }
 }
 
+impl Seen {
+    fn expected(&self, site: &Site) -> Vec<String> {
+        match templates::find(site.kind) {
+            Some(template) => template.manifest.services.keys().cloned().collect(),
+            None => self.adopted.get(site.id.as_str()).cloned().into_iter().collect(),
+        }
+    }
+
+    fn owner_of(&self, container_id: &str) -> Option<(String, String)> {
+        self.services.iter().find_map(|(site, services)| {
+            let service = services.iter().find(|(_, (container, _))| container.id == container_id)?.0;
+            Some((site.clone(), service.clone()))
+        })
+    }
+}
+
 impl Reach {
     fn why_unknown(&self) -> Option<&str> {
         match self {
@@ -230,9 +290,6 @@ impl Reach {
         }
     }
 }
-
-/// Looks from outside in a row that must fail before they count: one may fall into a reload or a restart.
-const FAILURES_THAT_COUNT: u32 = 2;
 
 /// Joins what was seen into one answer.
 fn judge(site: &Site, services: Vec<ServiceHealth>, outside: Option<OutsideLook>) -> SiteHealth {
@@ -251,7 +308,7 @@ fn judge(site: &Site, services: Vec<ServiceHealth>, outside: Option<OutsideLook>
         SiteState::Failed => (state, reason) = (HealthState::Error, "could not be finished".to_owned()),
         SiteState::Active => {
             if let (HealthState::Running, Some(look)) = (state, &outside)
-                && let Some((_, problem)) = look.problem.as_ref().filter(|_| look.failures >= FAILURES_THAT_COUNT)
+                && let Some((_, problem)) = look.problem.as_ref().filter(|_| look.failures_count())
             {
                 (state, reason) = (HealthState::Error, problem.clone());
             }

@@ -14,5 +14,6 @@ pub mod uptime;
 mod watch;
 
 pub use board::{Board, Container, OutsideLook, ServiceHealth, SiteHealth};
-pub use state::{Cause, HealthState, Reading};
+pub use outside::look_from_outside;
+pub use state::{Cause, HealthState, Reading, reason, uptime_text};
 pub use watch::watch;

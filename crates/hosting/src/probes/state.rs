@@ -42,8 +42,6 @@ text_enum!(
         NoAnswer = "no_answer",
         /// It runs, but browsers refuse its certificate.
         Certificate = "certificate",
-        /// A person restarted it.
-        Restart = "restart",
     }
 );
 
@@ -71,6 +69,11 @@ impl Reading {
     /// A service without a container.
     pub fn missing() -> Reading {
         Reading { state: HealthState::Stopped, since: None, cause: Some(Cause::Removed), exit_code: None, restarts: 0, pid: None }
+    }
+
+    /// Of two containers of one service, as there are while one takes the other's place, the one that runs counts.
+    pub(super) fn replaces(&self, other: &Reading) -> bool {
+        self.pid.is_some() || other.pid.is_none()
     }
 
     /// Whether it works, as far as can be seen from here.
@@ -117,6 +120,13 @@ pub(super) fn read(inspection: &ContainerInspectResponse, now: Timestamp) -> Rea
     }
 }
 
+/// Whether a container that was started runs and, where it has a health check, has passed it.
+pub(super) fn has_come_up(inspection: &ContainerInspectResponse, now: Timestamp) -> bool {
+    let health = inspection.state.as_ref().and_then(|state| state.health.as_ref()).and_then(|health| health.status);
+    let reading = read(inspection, now);
+    reading.pid.is_some_and(|pid| pid > 0) && !matches!(health, Some(HealthStatusEnum::STARTING | HealthStatusEnum::UNHEALTHY))
+}
+
 /// RFC 3339 as Docker writes it; its zero time (year 1) is none.
 fn parse_time(text: &str) -> Option<Timestamp> {
     Timestamp::parse_rfc3339(text).filter(|time| time.0 > 0)
@@ -136,7 +146,6 @@ pub fn reason(cause: Cause, exit_code: Option<i64>) -> String {
         (Cause::Removed, _) => "has no container".to_owned(),
         (Cause::NoAnswer, _) => "runs but does not answer visitors".to_owned(),
         (Cause::Certificate, _) => "has no certificate that browsers trust".to_owned(),
-        (Cause::Restart, _) => "was restarted by a person".to_owned(),
     }
 }
 

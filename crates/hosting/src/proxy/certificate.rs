@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kit::{Clock, Context, Error, Result, Timestamp};
+use rustls::ClientConfig;
+use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -49,10 +51,21 @@ impl Proxy {
         SocketAddr::new(address, self.config.https_port)
     }
 
+    /// What a visitor trusts. Read once: sites are looked at every half minute, and there are hundreds of roots.
+    fn tls_config(&self) -> Result<Arc<ClientConfig>> {
+        if let Some(config) = self.tls.get() {
+            return Ok(config.clone());
+        }
+        let roots = Some(self.config.trusted_roots.as_path()).filter(|path| !path.as_os_str().is_empty());
+        let mut config = kit::fetch::tls_client_config(roots)?;
+        // A resumed session shows the certificate of the first one, also after it was renewed.
+        config.resumption = Resumption::disabled();
+        Ok(self.tls.get_or_init(|| Arc::new(config)).clone())
+    }
+
     /// Asks for `https://{host}{path}` through the edge on this machine, trusting what a visitor trusts.
     pub async fn look(&self, host: &Host, path: &'static str) -> Result<Served> {
-        let roots = Some(self.config.trusted_roots.as_path()).filter(|path| !path.as_os_str().is_empty());
-        let connector = TlsConnector::from(Arc::new(kit::fetch::tls_client_config(roots)?));
+        let connector = TlsConnector::from(self.tls_config()?);
         let started = tokio::time::Instant::now();
         let work = async {
             let tcp = TcpStream::connect(self.https_address())

@@ -3,6 +3,7 @@
 mod certificate;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use kit::exec::Command;
@@ -30,6 +31,7 @@ pub struct Proxy {
     folder: PathBuf,
     password: Secret,
     client: reqwest::Client,
+    tls: OnceLock<Arc<rustls::ClientConfig>>,
     /// One writer of Traefik's folder at a time.
     write: tokio::sync::Mutex<()>,
 }
@@ -51,7 +53,7 @@ impl Proxy {
             files::create_folder(&folder.join(sub))?;
         }
         let password = password_of(&folder)?;
-        Ok(Proxy { config: config.clone(), folder, password, client: kit::fetch::internal_client()?, write: tokio::sync::Mutex::default() })
+        Ok(Proxy { config: config.clone(), folder, password, client: kit::fetch::internal_client()?, tls: OnceLock::new(), write: tokio::sync::Mutex::default() })
     }
 
     /// Brings network, Traefik and the holding page up with the present settings. Quick when they are.

@@ -1,5 +1,7 @@
 //! Docker as seen and driven: state from the Engine API, changes through the Compose plugin with argument vectors.
 
+mod containers;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -15,6 +17,8 @@ use kit::{Context, Error, Result, text_enum};
 use crate::compose::{SERVICE_LABEL, SITE_LABEL, network_name, volume_name};
 use crate::sites::{ServiceStates, Site, SiteId};
 use crate::templates::Manifest;
+
+pub use containers::Listed;
 
 /// How long the containers of a site may take until all are healthy.
 const START_LIMIT: Duration = Duration::from_secs(180);
@@ -43,7 +47,7 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    fn engine(&self) -> Result<&Docker> {
+    pub(crate) fn engine(&self) -> Result<&Docker> {
         if self.docker.get().is_none() {
             let docker = Docker::connect_with_defaults().map_err(unreachable_engine)?;
             let _ = self.docker.set(docker);
@@ -171,17 +175,28 @@ pub async fn subnets(own: &str) -> Result<Vec<(Ipv4Addr, u8)>> {
 }
 
 /// Starts services (all when none is named) and waits until each passes its health check; says which one does not.
-///
-/// The checks are run from here, several times a second, instead of waiting for Docker's: it has one interval for start and
-/// steady state, and a process per second and container is more than a host with many sites can bear.
 pub async fn up(runtime: &Runtime, site: &Site, manifest: &Manifest, folder: &Path, services: &[&str]) -> Result<()> {
+    create_missing(site, folder, services).await?;
+    await_healthy(runtime, site, manifest, services, START_LIMIT).await
+}
+
+/// Starts services (all when none is named), and makes containers that are missing or differ from the file.
+pub async fn create_missing(site: &Site, folder: &Path, services: &[&str]) -> Result<()> {
     compose(site, folder)
         .args(["up", "--detach", "--no-build", "--pull", "never", "--remove-orphans"])
         .args(services)
         .timeout(START_LIMIT)
         .run()
         .await
-        .map_err(|error| Error::unavailable_because("the containers did not start", error))?;
+        .map(|_| ())
+        .map_err(|error| Error::unavailable_because("the containers did not start", error))
+}
+
+/// Waits until services (all when none is named) pass their health checks; says which one does not within `limit`.
+///
+/// The checks are run from here, several times a second, instead of waiting for Docker's: it has one interval for start and
+/// steady state, and a process per second and container is more than a host with many sites can bear.
+pub async fn await_healthy(runtime: &Runtime, site: &Site, manifest: &Manifest, services: &[&str], limit: Duration) -> Result<()> {
     let started = tokio::time::Instant::now();
     let mut waiting: Vec<&str> =
         manifest.services.keys().map(String::as_str).filter(|name| services.is_empty() || services.contains(name)).collect();
@@ -192,7 +207,7 @@ pub async fn up(runtime: &Runtime, site: &Site, manifest: &Manifest, folder: &Pa
         let Some((_, seen)) = failed.first() else { return Ok(()) };
         let states = runtime.states_of(&site.id, Some(manifest)).await?;
         let gone = failed.iter().any(|(name, _)| matches!(states.get(*name), Some(ServiceState::Stopped | ServiceState::Missing)));
-        if gone || started.elapsed() > START_LIMIT {
+        if gone || started.elapsed() > limit {
             let bad: Vec<String> = failed
                 .iter()
                 .map(|(name, _)| match states.get(*name) {

@@ -131,6 +131,29 @@ pub async fn create(hosting: &Hosting, actor: &Actor, customer: &CustomerId, new
         .inspect(|site| hosting.signal(site))
 }
 
+/// Takes a container that was here before into the books: without secrets, network, or anything else to be made.
+pub(crate) async fn insert_adopted(tx: &kit::Tx, hosting: &Hosting, customer: &CustomerId, name: &SiteName) -> Result<Site> {
+    let id = SiteId::random();
+    // Never routed; it only keeps the column unique.
+    let domain = hosting.domain(&id.as_str().replace('_', "-"))?;
+    let secrets = SiteSecrets::generate().seal(&hosting.key, &id)?;
+    tx.execute(
+        sql("insert into site (id, customer_id, kind, name, domain, state, template_version, release_id, network_slot, secrets,
+                               owner_email, certificate_state, certificate_attempt, created_at, updated_at)
+             values ($1, $2, $3, $4, $5, 'active', '', $6, -1, $7, '', 'pending', 0, $8, $8)")
+        .bind(&id)
+        .bind(customer)
+        .bind(Kind::Adopted)
+        .bind(name)
+        .bind(&domain)
+        .bind(ReleaseId::new(&hosting.clock))
+        .bind(secrets)
+        .bind(hosting.clock.now()),
+    )
+    .await?;
+    tx.one(sql(COLUMNS).and("where id = $1").bind(&id)).await
+}
+
 /// Refuses one site more than the customer may have; archived ones do not count.
 pub(crate) async fn refuse_beyond_quota(tx: &kit::Tx, hosting: &Hosting, customer: &CustomerId) -> Result<()> {
     let limit = i64::from(hosting.config.sites_per_customer);

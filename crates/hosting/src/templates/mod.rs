@@ -29,6 +29,8 @@ text_enum!(
         Ecommerce = "ecommerce",
         /// Articles, authors and comments.
         Blog = "blog",
+        /// Not made by us: a container that was there before Innkeeper (see [`crate::adopt`]).
+        Adopted = "adopted",
     }
 );
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use hosting::probes;
 use kit::{Context, Error, Result};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -69,6 +70,8 @@ impl Server {
     pub async fn until_stopped(self) -> Result<()> {
         let stop = CancellationToken::new();
         let jobs = tokio::spawn(work::runner(&self.app).run(stop.clone()));
+        let watch = tokio::spawn(probes::watch(self.app.hosting.clone(), stop.clone()));
+        tokio::spawn(probes::look_from_outside(self.app.hosting.clone(), stop.clone()));
         let mut terminate = signal(SignalKind::terminate()).context("listening for signals")?;
         let stopping = stop.clone();
         tokio::spawn(async move {
@@ -82,6 +85,7 @@ impl Server {
         let served = web::server::serve(self.app.clone(), self.listener, stop.clone()).await;
         stop.cancel();
         jobs.await.context("waiting for jobs to end")?;
+        watch.await.context("waiting for the watch to end")?;
         served
     }
 }

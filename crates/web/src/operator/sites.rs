@@ -22,7 +22,7 @@ use ui::{format, icon};
 use crate::app::App;
 use crate::extract::Query;
 use crate::frame::View;
-use crate::portal::services::{self, Services};
+use crate::portal::seen::{self, Seen};
 use crate::portal::{self, words};
 use crate::respond::Answer;
 use crate::routes::Caller;
@@ -66,7 +66,7 @@ impl Asked {
 }
 
 struct Shown {
-    sites: Vec<(Site, Services)>,
+    sites: Vec<(Site, Seen)>,
     customers: BTreeMap<CustomerId, Customer>,
     counts: Vec<(SiteState, i64)>,
     next: Option<SiteId>,
@@ -78,7 +78,7 @@ impl Shown {
         let scope = actor.scope();
         let mut found = sites::list(&app.db, &scope, &asked.filter(ROWS + 1)).await?;
         let next = portal::cut(&mut found, ROWS);
-        let seen = services::of_sites(app, &found).await;
+        let seen = seen::of_sites(app, &found).await;
         Ok(Shown {
             customers: customers_of(app, actor, &found).await?,
             sites: found.into_iter().zip(seen).collect(),
@@ -226,10 +226,10 @@ fn empty(asked: &Asked, shown: &Shown) -> Markup {
 pub async fn of_customer(app: &App, actor: &Actor, customer: &CustomerId) -> kit::Result<Markup> {
     let filter = SiteFilter { customer: Some(customer.clone()), limit: ROWS, ..SiteFilter::default() };
     let found = sites::list(&app.db, &actor.scope(), &filter).await?;
-    let seen = services::of_sites(app, &found).await;
+    let seen = seen::of_sites(app, &found).await;
     let now = app.clock.now().0;
-    let row = |(site, services): (&Site, Services)| {
-        let cells = [words::name_cell(site), words::status(site, &services), words::deployed_cell(site, now)];
+    let row = |(site, seen): (&Site, Seen)| {
+        let cells = [words::name_cell(site), words::status(site, &seen), words::deployed_cell(site, now)];
         Row::link(format!("/sites/{}", site.id), cells)
     };
     let all = portal::to(PLACE, &[("customer", customer.as_str())]);

@@ -16,7 +16,7 @@ use ui::live::{self, Region};
 use ui::page::Page;
 use ui::table::{self, Chip, Column, Pager, Row, Search, Sorted, Table, Toolbar};
 
-use super::services::{self, Services};
+use super::seen::{self, Seen};
 use super::{to, words};
 use crate::app::App;
 use crate::extract::Query;
@@ -60,7 +60,7 @@ impl Asked {
 
 /// What the page shows.
 struct Shown {
-    sites: Vec<(Site, Services)>,
+    sites: Vec<(Site, Seen)>,
     next: Option<SiteId>,
     deleted: Vec<Site>,
     counts: Vec<(SiteState, i64)>,
@@ -76,7 +76,7 @@ impl Shown {
             true => sites::list(&app.db, &scope, &SiteFilter { state: Some(SiteState::Archived), ..SiteFilter::default() }).await?,
             false => Vec::new(),
         };
-        let seen = services::of_sites(app, &found).await;
+        let seen = seen::of_sites(app, &found).await;
         Ok(Shown {
             sites: found.into_iter().zip(seen).collect(),
             next,

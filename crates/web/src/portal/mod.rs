@@ -6,7 +6,7 @@ pub(crate) mod asked;
 mod link;
 mod list;
 mod new;
-pub(crate) mod services;
+pub(crate) mod seen;
 mod site;
 pub(crate) mod suggestion;
 pub(crate) mod words;

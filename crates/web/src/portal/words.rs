@@ -1,7 +1,7 @@
 //! Sites in words and small pictures, the same on every page.
 
 use hosting::operations::OperationKind;
-use hosting::runtime::ServiceState;
+use hosting::probes::{Cause, HealthState, Reading};
 use hosting::templates::{self, Kind};
 use hosting::{Hosting, Site, SiteState};
 use kit::{Error, FieldError, Timestamp};
@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use ui::badge::{self, Status, Tone};
 use ui::{card, format, icon, table};
 
-use super::services::Services;
+use super::seen::Seen;
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
@@ -54,7 +54,7 @@ pub(crate) fn deployed_cell(site: &Site, now: i64) -> Markup {
 }
 
 /// How a site is doing, from its own state and that of its services.
-pub(crate) fn status(site: &Site, services: &Services) -> Markup {
+pub(crate) fn status(site: &Site, seen: &Seen) -> Markup {
     let (status, word) = match site.state {
         SiteState::Provisioning => (Status::Provisioning, "Being made"),
         SiteState::Restoring => (Status::Provisioning, "Being restored"),
@@ -62,35 +62,32 @@ pub(crate) fn status(site: &Site, services: &Services) -> Markup {
         SiteState::Archived => (Status::Stopped, "Deleted"),
         SiteState::Failed => (Status::Error, "Failed"),
         SiteState::Stopped => (Status::Stopped, "Stopped"),
-        SiteState::Active => match services {
-            Services::Unknown(_) => return badge::tag(Tone::Neutral, "Status unavailable"),
-            Services::Changing(_) => (Status::Restarting, "Restarting"),
-            Services::Known(states) => health(states.values().copied()),
-        },
+        SiteState::Active => return health(seen.state()),
     };
     badge::status_as(status, word)
 }
 
-/// The whole is as well as its least well part.
-fn health(states: impl Iterator<Item = ServiceState> + Clone) -> (Status, &'static str) {
-    let any = |wanted: &[ServiceState]| states.clone().any(|state| wanted.contains(&state));
-    if any(&[ServiceState::Unhealthy, ServiceState::Stopped, ServiceState::Missing]) {
-        (Status::Error, "Error")
-    } else if any(&[ServiceState::Restarting]) {
-        (Status::Restarting, "Restarting")
-    } else {
-        (Status::Running, "Running")
-    }
+/// A state with its colour, shape and word.
+pub(crate) fn health(state: HealthState) -> Markup {
+    let (status, word) = match state {
+        HealthState::Provisioning => (Status::Provisioning, "Provisioning"),
+        HealthState::Running => (Status::Running, "Running"),
+        HealthState::Restarting => (Status::Restarting, "Restarting"),
+        HealthState::Error => (Status::Error, "Error"),
+        HealthState::Stopped => (Status::Stopped, "Stopped"),
+        HealthState::Unknown => return badge::tag(Tone::Neutral, "Status unavailable"),
+    };
+    badge::status_as(status, word)
 }
 
-/// One service's state.
-pub(crate) fn service_status(state: ServiceState) -> Markup {
-    let (status, word) = match state {
-        ServiceState::Running => (Status::Running, "Running"),
-        ServiceState::Unhealthy => (Status::Error, "Unhealthy"),
-        ServiceState::Restarting => (Status::Restarting, "Restarting"),
-        ServiceState::Stopped => (Status::Stopped, "Stopped"),
-        ServiceState::Missing => (Status::Stopped, "No container"),
+/// One service's state, with what is special about it.
+pub(crate) fn service_status(state: HealthState, reading: &Reading) -> Markup {
+    let (status, word) = match (state, reading.cause) {
+        (HealthState::Error, Some(Cause::Unhealthy)) => (Status::Error, "Unhealthy"),
+        (HealthState::Error, Some(Cause::Paused)) => (Status::Error, "Paused"),
+        (HealthState::Stopped, Some(Cause::Removed)) => (Status::Stopped, "No container"),
+        (HealthState::Stopped, Some(Cause::OutOfMemory)) => (Status::Stopped, "Out of memory"),
+        (state, _) => return health(state),
     };
     badge::status_as(status, word)
 }
@@ -183,19 +180,6 @@ pub(crate) fn in_sentences(error: Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_least_well_service_decides() {
-        use ServiceState::*;
-        for (states, word) in [
-            (&[Running, Running][..], "Running"),
-            (&[Running, Restarting], "Restarting"),
-            (&[Restarting, Unhealthy], "Error"),
-            (&[Running, Missing], "Error"),
-        ] {
-            assert_eq!(health(states.iter().copied()).1, word);
-        }
-    }
 
     #[test]
     fn days_left_are_counted_as_they_begin() {

@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::changed;
 use crate::extract::{Json, Path, Query, all_or_complaints, created};
-use crate::portal::{self, asked, services};
+use crate::portal::{self, asked, seen};
 use crate::respond::Answer;
 use crate::routes::{Access, Caller, Routes, routes};
 use shapes::{Availability, Detail, Doing, Made, Parts, Summary};
@@ -182,8 +182,9 @@ async fn detail(app: &App, actor: &Actor, site: &Site) -> Result<Detail> {
     let scope = actor.scope();
     let history = operations::history(&app.db, &scope, &site.id).await?;
     let newest = operations::newest(&app.db, &scope, &site.id).await?;
-    let (services, head) = (services::of_site(app, site).await, shapes::head(&app.hosting, site).await);
-    let parts = Parts { site, services: &services, history: &history, newest: newest.as_ref(), head };
+    let is_busy = newest.as_ref().is_some_and(|(operation, _)| operation.state == OperationState::Running);
+    let (seen, head) = (seen::of_site(app, site, is_busy), shapes::head(&app.hosting, site).await);
+    let parts = Parts { site, seen: &seen, history: &history, newest: newest.as_ref(), head };
     Ok(Detail::of(&app.hosting, parts))
 }
 

@@ -8,7 +8,7 @@ use kit::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::portal::services::Services;
+use crate::portal::seen::Seen;
 
 /// A site that was just asked for.
 #[derive(Debug, Serialize, ToSchema)]
@@ -110,7 +110,7 @@ pub struct Detail {
 /// What a [`Detail`] is made of.
 pub(super) struct Parts<'a> {
     pub site: &'a Site,
-    pub services: &'a Services,
+    pub seen: &'a Seen,
     pub history: &'a [Operation],
     pub newest: Option<&'a (Operation, Vec<Step>)>,
     pub head: Option<String>,
@@ -124,7 +124,7 @@ impl Detail {
             summary: Summary::of(hosting, site),
             customer: site.customer_id.to_string(),
             repo_url: hosting.repository_url(site),
-            container_status: container_status(site, parts.services),
+            container_status: container_status(parts.seen),
             ssl_status: site.certificate_state.to_string(),
             ssl_expires_at: site.certificate_expires_at.map(Timestamp::rfc3339),
             ssl_error: site.certificate_error.clone(),
@@ -135,16 +135,8 @@ impl Detail {
     }
 }
 
-fn container_status(site: &Site, services: &Services) -> BTreeMap<String, String> {
-    match services {
-        Services::Known(states) | Services::Changing(states) => {
-            states.iter().map(|(name, state)| (name.clone(), state.to_string())).collect()
-        }
-        Services::Unknown(_) => {
-            let named = templates::find(site.kind).into_iter().flat_map(|template| template.manifest.services.keys());
-            named.map(|name| (name.clone(), "unknown".to_owned())).collect()
-        }
-    }
+fn container_status(seen: &Seen) -> BTreeMap<String, String> {
+    seen.health.services.iter().map(|service| (service.service.clone(), service.reading.state.to_string())).collect()
 }
 
 /// One release that was made live, or was to be.

@@ -1,6 +1,7 @@
 //! The head of a site's page: which site, how it is, since when.
 
 use hosting::SiteState;
+use hosting::probes::HealthState;
 use hosting::operations::OperationState;
 use maud::{Markup, html};
 use ui::button::{self, Button, Kind};
@@ -8,7 +9,6 @@ use ui::form::{self, PostButton};
 use ui::{format, help, icon};
 
 use super::Facts;
-use crate::portal::services::Services;
 use crate::portal::words;
 
 const MEANING: &str = "Running means that the containers of all services run and their health checks agree.";
@@ -27,13 +27,13 @@ pub(super) fn head(facts: &Facts) -> Markup {
                             (site.domain)
                         }
                     }
-                    span.row.nowrap { (words::status(site, &facts.services)) (help::popover("status", MEANING)) }
+                    span.row.nowrap { (words::status(site, &facts.seen)) (help::popover("status", MEANING)) }
                 }
                 div.hero-facts {
                     span { (site.name.as_str()) " · " (words::kind(site.kind)) }
                     @if let Some(since) = since(facts) { span { (since) } }
                     @if let Some(at) = site.last_deployed_at { span { "Deployed " (format::time_ago(at.0, facts.now.0)) } }
-                    @if let (SiteState::Active, Services::Unknown(why), Some(_)) = (site.state, &facts.services, &facts.customer) { span { (why) } }
+                    @if let (SiteState::Active, Some(why), Some(_)) = (site.state, facts.seen.unknown(), &facts.customer) { span { (why) } }
                 }
             }
             (button::row(buttons(facts)))
@@ -46,7 +46,7 @@ fn since(facts: &Facts) -> Option<Markup> {
     let (operation, _) = facts.newest.as_ref().filter(|(operation, _)| operation.state == OperationState::Done)?;
     let at = operation.finished_at?.0;
     let word = match facts.site.state {
-        SiteState::Active if facts.services.are_well() => "Started",
+        SiteState::Active if facts.seen.state() == HealthState::Running => "Started",
         SiteState::Stopped => "Stopped",
         SiteState::Archived => "Deleted",
         _ => return None,

@@ -26,7 +26,7 @@ use ui::card;
 use ui::live::{self, Region};
 use ui::page::{Crumb, Page};
 
-use super::services::{self, Services};
+use super::seen::{self, Seen};
 use super::to;
 use crate::app::App;
 use crate::extract::{Path, Query};
@@ -53,7 +53,7 @@ pub struct Asked {
 struct Facts {
     site: Site,
     newest: Option<(Operation, Vec<Step>)>,
-    services: Services,
+    seen: Seen,
     customer: Option<Customer>,
     url: String,
     repository_url: String,
@@ -103,9 +103,8 @@ impl Facts {
             false => None,
         };
         let is_busy = newest.as_ref().is_some_and(|(operation, _)| operation.state == OperationState::Running);
-        let seen = services::of_site(app, &site).await;
         Ok(Facts {
-            services: if is_busy { seen.while_busy() } else { seen },
+            seen: seen::of_site(app, &site, is_busy),
             url: app.hosting.url(&site),
             repository_url: app.hosting.repository_url(&site),
             may_write: actor.can(Permission::WriteSites),

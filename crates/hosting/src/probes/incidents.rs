@@ -1,0 +1,97 @@
+//! What was not well, from when to when and why: kept as rows, opened and closed by the watch.
+
+use accounts::Scope;
+use kit::{Db, Result, Timestamp, from_row, id_type, sql};
+
+use super::state::{Cause, HealthState};
+use crate::Hosting;
+use crate::sites::{self, SiteId};
+
+id_type!(
+    /// One stretch of time in which something was not well.
+    IncidentId, "inc_"
+);
+
+/// What the site as visitors see it is called where services have their names.
+pub const EDGE: &str = "edge";
+/// Incidents older than this are removed.
+const KEEP: std::time::Duration = std::time::Duration::from_secs(400 * 86_400);
+
+/// One incident.
+#[derive(Debug, Clone)]
+pub struct Incident {
+    /// Its id.
+    pub id: IncidentId,
+    /// On which site.
+    pub site_id: SiteId,
+    /// Which service; [`EDGE`] for the site as visitors see it.
+    pub service: String,
+    /// How it was: restarting, error or stopped.
+    pub state: HealthState,
+    /// Why.
+    pub cause: Cause,
+    /// More about it, such as an exit code.
+    pub detail: Option<String>,
+    /// From when.
+    pub started_at: Timestamp,
+    /// Until when; none while it lasts.
+    pub ended_at: Option<Timestamp>,
+}
+
+from_row!(Incident { id, site_id, service, state, cause, detail, started_at, ended_at });
+
+const COLUMNS: &str = "select id, site_id, service, state, cause, detail, started_at, ended_at from incident";
+
+/// The newest incidents of a site of the scope, newest first, at most `limit` (up to 200).
+pub async fn of_site(db: &Db, scope: &Scope, site: &SiteId, limit: u32) -> Result<Vec<Incident>> {
+    sites::get(db, scope, site).await?;
+    newest(db, site, limit).await
+}
+
+/// The same for work that was already allowed.
+pub(crate) async fn newest(db: &Db, site: &SiteId, limit: u32) -> Result<Vec<Incident>> {
+    let query = sql(COLUMNS).and("where site_id = $1 order by started_at desc, id desc limit $2").bind(site).bind(i64::from(limit.min(200)));
+    db.all(query).await
+}
+
+pub(super) async fn open_ones(db: &Db, site: Option<&SiteId>) -> Result<Vec<Incident>> {
+    db.all(sql(COLUMNS).and("where ended_at is null and (cast($1 as text) is null or site_id = $1) order by site_id, service").bind(site)).await
+}
+
+/// What is noted of a service that is not well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) state: HealthState,
+    pub(super) cause: Cause,
+    pub(super) detail: Option<String>,
+    pub(super) since: Timestamp,
+}
+
+/// Opens an incident, or brings the open one up to date.
+pub(super) async fn open(hosting: &Hosting, site: &SiteId, service: &str, trouble: &Trouble) -> Result<()> {
+    hosting
+        .db
+        .execute(
+            sql("insert into incident (id, site_id, service, state, cause, detail, started_at) values ($1, $2, $3, $4, $5, $6, $7)
+                 on conflict (site_id, service) where ended_at is null do update set
+                   state = excluded.state, cause = excluded.cause, detail = excluded.detail")
+            .bind(IncidentId::new(&hosting.clock))
+            .bind(site)
+            .bind(service)
+            .bind(trouble.state)
+            .bind(trouble.cause)
+            .bind(trouble.detail.clone())
+            .bind(trouble.since),
+        )
+        .await
+        .map(|_| ())
+}
+
+pub(super) async fn close(db: &Db, id: &IncidentId, at: Timestamp) -> Result<()> {
+    db.execute(sql("update incident set ended_at = $2 where id = $1 and ended_at is null").bind(id).bind(at)).await.map(|_| ())
+}
+
+/// Removes incidents that ended over a year ago.
+pub async fn forget_old(db: &Db, now: Timestamp) -> Result<u64> {
+    db.execute(sql("delete from incident where ended_at < $1").bind(now.minus(KEEP))).await
+}
