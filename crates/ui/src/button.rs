@@ -99,7 +99,8 @@ pub fn link_secondary(href: &str, label: &str) -> Markup {
 pub fn opens_dialog(dialog: &str, button: Button<'_>) -> Markup {
     html! {
         button type="button" class=(classes(&button)) data-dialog=(dialog) commandfor=(dialog) command="show-modal"
-            disabled[button.disabled] title=[title(&button)] aria-label=[aria_label(&button)] { (inside(&button)) }
+            disabled[button.disabled || button.available_at.is_some()] title=[title(&button)] aria-label=[aria_label(&button)]
+            data-countdown=[button.available_at] { (inside(&button)) }
     }
 }
 

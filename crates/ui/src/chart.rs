@@ -76,6 +76,30 @@ pub fn spark_bars(values: &[f64], label: &str, tone: Tone) -> Markup {
     }
 }
 
+/// One stretch of time in a bar of them, such as a day.
+#[derive(Debug, Clone)]
+pub struct Slot {
+    /// How it was.
+    pub tone: Tone,
+    /// Whether anything is known of it; it is faint otherwise.
+    pub is_known: bool,
+    /// What stands in its tooltip.
+    pub title: String,
+}
+
+/// Shows stretches of time side by side, each in the colour of how it was: uptime by day.
+pub fn slots(slots: &[Slot], label: &str) -> Markup {
+    let width = 100.0 / slots.len().max(1) as f64;
+    html! {
+        svg.slots viewBox="0 0 100 28" preserveAspectRatio="none" role="img" aria-label=(label) focusable="false" {
+            @for (place, slot) in slots.iter().enumerate() {
+                rect data-tone=(slot.tone.name()) data-unknown[!slot.is_known] x=(format!("{:.3}", (place as f64 + 0.1) * width)) y="0"
+                    width=(format!("{:.3}", width * 0.8)) height="28" { title { (slot.title) } }
+            }
+        }
+    }
+}
+
 /// A share of a whole as a ring with the figure inside.
 #[derive(Debug, Clone, Default)]
 pub struct Ring<'a> {

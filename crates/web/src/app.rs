@@ -9,10 +9,16 @@ use kit::secrets::InstanceKey;
 use kit::{Clock, Db, Timestamp};
 
 use crate::config::Config;
+use crate::limit::Limits;
 
 /// The parts of a running Innkeeper. Cheap to clone.
 #[derive(Clone)]
-pub struct App(Arc<Parts>);
+pub struct App(Arc<Whole>);
+
+struct Whole {
+    parts: Parts,
+    limits: Limits,
+}
 
 /// What an [`App`] holds.
 pub struct Parts {
@@ -37,7 +43,12 @@ pub struct Parts {
 impl App {
     /// Joins the parts.
     pub fn new(parts: Parts) -> App {
-        App(Arc::new(parts))
+        App(Arc::new(Whole { parts, limits: Limits::default() }))
+    }
+
+    /// How often each caller asked what.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 }
 
@@ -45,6 +56,6 @@ impl Deref for App {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.0.parts
     }
 }

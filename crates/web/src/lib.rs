@@ -20,6 +20,7 @@ mod api;
 mod csrf;
 mod entry;
 mod idempotency;
+mod limit;
 mod openapi;
 mod operator;
 mod palette;

@@ -277,6 +277,9 @@ pub async fn retry(hosting: &Hosting, actor: &Actor, id: &SiteId) -> Result<Site
             let Some(operation) = failed else {
                 return Err(Error::conflict("nothing has failed that could be tried again"));
             };
+            if operation.kind == OperationKind::Restart {
+                return Err(Error::conflict("ask for another restart instead; it keeps the pause between two restarts"));
+            }
             tx.execute(
                 sql("update site_operation set state = 'running', error = null, finished_at = null where id = $1").bind(&operation.id),
             )

@@ -4,6 +4,7 @@
 //! says, failures are problem details, unknown fields are refused.
 
 mod audit;
+mod container;
 mod customers;
 mod jobs;
 mod me;
@@ -35,6 +36,8 @@ pub fn routes(all: Routes) -> Routes {
     let operate = Access::House(Permission::OperateHouse);
     sites::routes(all)
         .api(Access::SignedIn, routes!(me::me))
+        .api(Access::May(Permission::ReadSites), routes!(container::status))
+        .api(Access::May(Permission::WriteSites), routes!(container::restart))
         .api(Access::May(Permission::ReadCustomers), routes!(customers::list))
         .api_create(Access::House(Permission::ManageCustomers), routes!(customers::create))
         .api(Access::May(Permission::ReadCustomers), routes!(customers::get))

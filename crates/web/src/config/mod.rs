@@ -70,6 +70,8 @@ pub struct ServerConfig {
     pub data: PathBuf,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// Where customers find help: a mail address or a link. Empty shows none.
+    pub support: String,
     /// Largest request body.
     pub max_body_bytes: usize,
     /// Seconds after which a request is given up.
@@ -126,6 +128,7 @@ impl Config {
             ),
             ("database.max_connections", "must be 2 to 500", (2..=500).contains(&self.database.max_connections)),
             ("server.data", "must name a folder", !self.server.data.as_os_str().is_empty()),
+            ("server.support", "must be a mail address or begin with https:// (or be empty)", is_support(&self.server.support)),
             ("server.max_body_bytes", "must be 16384 to 104857600", (16_384..=104_857_600).contains(&self.server.max_body_bytes)),
             ("server.request_timeout_s", "must be 1 to 600 seconds", (1..=600).contains(&self.server.request_timeout_s)),
             ("server.shutdown_timeout_s", "must be 0 to 600 seconds", self.server.shutdown_timeout_s <= 600),
@@ -176,6 +179,13 @@ impl Provider for Flags {
     fn data(&self) -> figment::Result<figment::value::Map<Profile, figment::value::Dict>> {
         self.0.data()
     }
+}
+
+/// Anything else in a link could be a script.
+fn is_support(text: &str) -> bool {
+    let plain = !text.chars().any(|letter| letter.is_whitespace() || letter.is_control());
+    let is_mail = text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.')) && !text.contains("://");
+    plain && (text.is_empty() || text.starts_with("https://") || text.starts_with("http://") || is_mail)
 }
 
 #[cfg(test)]

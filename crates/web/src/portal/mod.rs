@@ -30,6 +30,7 @@ pub fn routes(routes: Routes) -> Routes {
         .get("/templates/{kind}/preview.svg", Access::Public, new::preview)
         .get("/sites/{app}", read, site::page)
         .post("/sites/{app}/start", write, site::actions::start)
+        .post("/sites/{app}/restart", write, site::health::restart)
         .post("/sites/{app}/stop", write, site::actions::stop)
         .post("/sites/{app}/delete", write, site::actions::delete)
         .post("/sites/{app}/restore", write, site::actions::restore)

@@ -16,7 +16,10 @@ const DAY_MS: i64 = 86_400_000;
 
 /// What a kind of site is called.
 pub(crate) fn kind(kind: Kind) -> &'static str {
-    templates::find(kind).map_or(kind.as_str(), |template| template.manifest.title.as_str())
+    match kind {
+        Kind::Adopted => "Adopted container",
+        kind => templates::find(kind).map_or(kind.as_str(), |template| template.manifest.title.as_str()),
+    }
 }
 
 /// The picture of a kind of site, for lists; decorative, as the kind is written beside it.
@@ -38,6 +41,7 @@ pub(crate) fn name_cell(site: &Site) -> Markup {
 /// The address as a link, where there is something to see.
 pub(crate) fn address_cell(hosting: &Hosting, site: &Site) -> Markup {
     match site.state {
+        _ if site.kind == Kind::Adopted => card::missing("Its address was set elsewhere"),
         SiteState::Active | SiteState::Stopped => html! {
             a.link-external href=(hosting.url(site)) { (site.domain) (icon::external_link()) }
         },
@@ -123,6 +127,7 @@ pub(crate) fn doing(kind: OperationKind) -> &'static str {
         OperationKind::Start => "Starting the site",
         OperationKind::Stop => "Stopping the site",
         OperationKind::Reconfigure => "Applying the settings",
+        OperationKind::Restart => "Restarting",
         OperationKind::Delete => "Deleting the site",
         OperationKind::Restore => "Bringing the site back",
         OperationKind::Discard => "Removing every trace",
@@ -136,6 +141,7 @@ pub(crate) fn deed(kind: OperationKind) -> &'static str {
         OperationKind::Start => "Started",
         OperationKind::Stop => "Stopped",
         OperationKind::Reconfigure => "Settings applied",
+        OperationKind::Restart => "Restarted",
         OperationKind::Delete => "Deleted",
         OperationKind::Restore => "Restored",
         OperationKind::Discard => "Given up",

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hosting::names::{Host, SiteName, Subdomain};
-use hosting::operations::{self, OperationKind};
+use hosting::operations::{self, OperationKind, OperationState};
 use hosting::sites::{self, AddressAnswer, SiteFilter, UpdateSite};
 use hosting::{Site, SiteId, SiteState};
 use kit::{Error, Result};

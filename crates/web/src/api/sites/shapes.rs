@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hosting::operations::{self, Operation, OperationKind, OperationState, Step};
-use hosting::{Hosting, Site, SiteState, git, templates};
+use hosting::{Hosting, Site, SiteState, git};
 use kit::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;

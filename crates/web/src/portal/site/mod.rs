@@ -7,10 +7,11 @@ pub(super) mod actions;
 mod archived;
 mod danger;
 mod head;
+pub(super) mod health;
 mod history;
 mod progress;
 mod ready;
-mod services_card;
+mod certificate;
 mod settings;
 
 use accounts::{Actor, Customer, Permission, customers};
@@ -18,6 +19,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hosting::operations::{self, Operation, OperationKind, OperationState, Step};
+use hosting::templates::Kind;
 use hosting::{Site, SiteId, SiteState, sites};
 use kit::{Error, Timestamp};
 use maud::{Markup, html};
@@ -130,13 +132,23 @@ impl Facts {
 
     /// The operation that is at work or stopped badly, with its steps.
     fn unfinished(&self) -> Option<&(Operation, Vec<Step>)> {
-        self.newest.as_ref().filter(|(operation, _)| operation.state != OperationState::Done)
+        // A restart is told of where it was asked for.
+        self.newest.as_ref().filter(|(operation, _)| operation.state != OperationState::Done && operation.kind != OperationKind::Restart)
     }
 
     /// Whether it failed while it was being made, so that it can be given up without losing anything.
     fn can_be_given_up(&self) -> bool {
         let never_made = |kind| matches!(kind, OperationKind::Create | OperationKind::Discard);
         self.site.state == SiteState::Failed && self.newest.as_ref().is_some_and(|(operation, _)| never_made(operation.kind))
+    }
+
+    /// Whether its containers are there to stay.
+    fn is_provisioned(&self) -> bool {
+        self.site.state == SiteState::Active
+    }
+
+    fn is_adopted(&self) -> bool {
+        self.site.kind == Kind::Adopted
     }
 
     fn action(&self, verb: &str) -> String {
@@ -159,7 +171,7 @@ pub async fn page(State(app): State<App>, Caller(actor): Caller, view: View, Pat
         return Ok(([LOAD_AGAIN], StatusCode::NO_CONTENT).into_response());
     }
     Ok(view.fragment(match asked.part.as_str() {
-        "services" => services_card::inside(&facts),
+        "health" => health::inside(&facts, &health::Report::gather(&app, &actor, &facts).await?),
         _ => changing(&facts),
     }))
 }
@@ -171,7 +183,8 @@ async fn show(app: &App, actor: &Actor, view: View, id: &SiteId, left: Left) -> 
         Layout::Archived => archived::card(app, &facts),
         Layout::Whole { is_busy, .. } => {
             let history = operations::history(&app.db, &actor.scope(), id).await?;
-            whole(app, &facts, &left, &history, is_busy)
+            let report = health::Report::gather(app, actor, &facts).await?;
+            whole(app, &facts, &left, &report, &history, is_busy)
         }
     };
     let layout = facts.layout().name();
@@ -204,17 +217,17 @@ fn changing(facts: &Facts) -> Markup {
     }
 }
 
-fn whole(app: &App, facts: &Facts, left: &Left, history: &[Operation], is_busy: bool) -> Markup {
+fn whole(app: &App, facts: &Facts, left: &Left, report: &health::Report, history: &[Operation], is_busy: bool) -> Markup {
     card::split(
         html! {
-            (ready::card(facts, left.password.as_deref()))
-            (services_card::card(facts))
+            @if !facts.is_adopted() { (ready::card(facts, left.password.as_deref())) }
+            (health::card(facts, report, Markup::default(), Markup::default()))
             (history::card(history, facts.now))
         },
         html! {
-            (services_card::certificate(app, facts))
+            @if !facts.is_adopted() { (certificate::card(app, facts)) }
             (settings::facts(facts))
-            @if facts.may_write { (settings::card(facts, left)) (danger::zone(app, facts, is_busy)) }
+            @if facts.may_write && !facts.is_adopted() { (settings::card(facts, left)) (danger::zone(app, facts, is_busy)) }
         },
     )
 }
