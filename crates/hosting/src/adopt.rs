@@ -9,11 +9,11 @@ use accounts::audit::{self, Entry};
 use accounts::{Actor, CustomerId, Permission, customers};
 use kit::{Db, Error, Result, Timestamp, from_row, sql};
 
+use crate::Hosting;
 use crate::compose::SITE_LABEL;
 use crate::names::SiteName;
 use crate::sites::{self, Site, SiteId};
 use crate::templates::Kind;
-use crate::Hosting;
 
 /// What a scan offers: `customer-{id}-wordpress` and `customer-{id}-magento`.
 const OFFERED: &[&str] = &["wordpress", "magento"];
@@ -156,8 +156,13 @@ pub async fn adopt(hosting: &Hosting, actor: &Actor, customer: &CustomerId, cont
             )
             .await?;
             let detail = serde_json::json!({ "name": name.as_str(), "container": container });
-            audit::record(&tx, &hosting.clock, actor, Entry { action: "site.adopt", customer: Some(customer), subject: site.id.as_str(), detail })
-                .await?;
+            audit::record(
+                &tx,
+                &hosting.clock,
+                actor,
+                Entry { action: "site.adopt", customer: Some(customer), subject: site.id.as_str(), detail },
+            )
+            .await?;
             Ok(site)
         })
         .await?;

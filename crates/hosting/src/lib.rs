@@ -108,7 +108,20 @@ impl Hosting {
         let data = data.canonicalize().map_err(|error| files::storage(&data, error))?;
         let proxy = Proxy::new(&edge, data.join("edge"))?;
         let runtime = Runtime::default();
-        Ok(Hosting(Arc::new(Parts { db, clock, key, bus, config, edge, proxy, runtime, board: probes::Board::default(), public_url, data, builds: Mutex::default() })))
+        Ok(Hosting(Arc::new(Parts {
+            db,
+            clock,
+            key,
+            bus,
+            config,
+            edge,
+            proxy,
+            runtime,
+            board: probes::Board::default(),
+            public_url,
+            data,
+            builds: Mutex::default(),
+        })))
     }
 
     /// `{data}/sites/{customer}/{app}`.

@@ -57,7 +57,9 @@ mod tests {
         for _ in 0..60 {
             limits.take("status", "ada", PerMinute(60)).unwrap();
         }
-        let Err(Error::Throttled { retry_after, .. }) = limits.take("status", "ada", PerMinute(60)) else { panic!("the 61st was answered") };
+        let Err(Error::Throttled { retry_after, .. }) = limits.take("status", "ada", PerMinute(60)) else {
+            panic!("the 61st was answered")
+        };
         assert!(retry_after <= Duration::from_secs(1));
         limits.take("status", "bob", PerMinute(60)).unwrap();
         limits.take("logs", "ada", PerMinute(60)).unwrap();

@@ -210,12 +210,12 @@ pub(crate) async fn begin_for(
     tx.execute(
         sql("insert into site_operation (id, site_id, kind, service, state, requested_by, created_at)
              values ($1, $2, $3, $4, 'running', $5, $6)")
-            .bind(&id)
-            .bind(site)
-            .bind(kind)
-            .bind(service.map(str::to_owned))
-            .bind(actor.name())
-            .bind(now),
+        .bind(&id)
+        .bind(site)
+        .bind(kind)
+        .bind(service.map(str::to_owned))
+        .bind(actor.name())
+        .bind(now),
     )
     .await?;
     for (position, name) in (0i64..).zip(kind.steps()) {

@@ -75,7 +75,8 @@ async fn find(hosting: &Hosting, id: &OperationId) -> Result<Option<Operation>> 
     hosting
         .db
         .optional(
-            sql("select id, site_id, kind, service, state, requested_by, created_at, finished_at, error from site_operation where id = $1").bind(id),
+            sql("select id, site_id, kind, service, state, requested_by, created_at, finished_at, error from site_operation where id = $1")
+                .bind(id),
         )
         .await
 }

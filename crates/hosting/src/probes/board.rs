@@ -32,18 +32,13 @@ struct Seen {
     adopted: HashMap<String, String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 enum Reach {
     /// Nothing was asked yet.
+    #[default]
     NotYet,
     Current,
     Lost(String),
-}
-
-impl Default for Reach {
-    fn default() -> Reach {
-        Reach::NotYet
-    }
 }
 
 /// A container that belongs to a service of a site.

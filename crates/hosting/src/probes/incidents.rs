@@ -50,12 +50,14 @@ pub async fn of_site(db: &Db, scope: &Scope, site: &SiteId, limit: u32) -> Resul
 
 /// The same for work that was already allowed.
 pub(crate) async fn newest(db: &Db, site: &SiteId, limit: u32) -> Result<Vec<Incident>> {
-    let query = sql(COLUMNS).and("where site_id = $1 order by started_at desc, id desc limit $2").bind(site).bind(i64::from(limit.min(200)));
+    let query =
+        sql(COLUMNS).and("where site_id = $1 order by started_at desc, id desc limit $2").bind(site).bind(i64::from(limit.min(200)));
     db.all(query).await
 }
 
 pub(super) async fn open_ones(db: &Db, site: Option<&SiteId>) -> Result<Vec<Incident>> {
-    db.all(sql(COLUMNS).and("where ended_at is null and (cast($1 as text) is null or site_id = $1) order by site_id, service").bind(site)).await
+    db.all(sql(COLUMNS).and("where ended_at is null and (cast($1 as text) is null or site_id = $1) order by site_id, service").bind(site))
+        .await
 }
 
 /// What is noted of a service that is not well.

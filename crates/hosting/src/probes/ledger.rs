@@ -12,9 +12,9 @@ use super::incidents::{self, EDGE, Incident, IncidentId, Trouble};
 use super::restart;
 use super::state::{HealthState, reason};
 use super::uptime::Tally;
+use crate::Hosting;
 use crate::operations;
 use crate::sites::{self, Site, SiteId, SiteState};
-use crate::Hosting;
 
 /// How often sites are read anew and all incidents are looked through.
 const ROUND: Duration = Duration::from_secs(10);

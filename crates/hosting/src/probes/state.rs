@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum};
+use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthStatusEnum};
 use kit::{Timestamp, text_enum};
 
 text_enum!(
@@ -107,12 +107,11 @@ pub(super) fn read(inspection: &ContainerInspectResponse, now: Timestamp) -> Rea
     match status {
         ContainerStateStatusEnum::RESTARTING => ended(HealthState::Restarting),
         ContainerStateStatusEnum::RUNNING => {
-            let health = seen.health.as_ref().and_then(|health| health.status);
             let settled = restarts == 0 || started.is_none_or(|at| now.since(at) >= SETTLED);
-            let (state, cause) = match health {
-                Some(HealthStatusEnum::UNHEALTHY) => (HealthState::Error, Some(Cause::Unhealthy)),
-                _ if !settled => (HealthState::Restarting, Some(Cause::Looping)),
-                _ => (HealthState::Running, None),
+            let (state, cause) = match () {
+                () if fails_its_check(seen) => (HealthState::Error, Some(Cause::Unhealthy)),
+                () if !settled => (HealthState::Restarting, Some(Cause::Looping)),
+                () => (HealthState::Running, None),
             };
             Reading { pid: seen.pid, ..reading(state, started, cause) }
         }
@@ -122,9 +121,16 @@ pub(super) fn read(inspection: &ContainerInspectResponse, now: Timestamp) -> Rea
 
 /// Whether a container that was started runs and, where it has a health check, has passed it.
 pub(super) fn has_come_up(inspection: &ContainerInspectResponse, now: Timestamp) -> bool {
-    let health = inspection.state.as_ref().and_then(|state| state.health.as_ref()).and_then(|health| health.status);
-    let reading = read(inspection, now);
-    reading.pid.is_some_and(|pid| pid > 0) && !matches!(health, Some(HealthStatusEnum::STARTING | HealthStatusEnum::UNHEALTHY))
+    let Some(seen) = &inspection.state else { return false };
+    let is_starting = seen.health.as_ref().and_then(|health| health.status) == Some(HealthStatusEnum::STARTING);
+    read(inspection, now).pid.is_some_and(|pid| pid > 0) && !is_starting && !fails_its_check(seen)
+}
+
+/// Docker also calls a container unhealthy whose checks it has suspended, as after a pause, until the next one: none has failed then.
+fn fails_its_check(seen: &ContainerState) -> bool {
+    let health = seen.health.as_ref();
+    let status = health.and_then(|health| health.status);
+    status == Some(HealthStatusEnum::UNHEALTHY) && health.and_then(|health| health.failing_streak).is_none_or(|streak| streak > 0)
 }
 
 /// RFC 3339 as Docker writes it; its zero time (year 1) is none.

@@ -44,10 +44,12 @@ pub(crate) async fn days_of(db: &Db, site: &SiteId, now: Timestamp) -> Result<Ve
     let today = day_of(now);
     let first = today - DAYS + 1;
     let known: Vec<Day> = db
-        .all(sql("select day, watched_ms, down_ms from uptime_day where site_id = $1 and day between $2 and $3 order by day")
-            .bind(site)
-            .bind(first)
-            .bind(today))
+        .all(
+            sql("select day, watched_ms, down_ms from uptime_day where site_id = $1 and day between $2 and $3 order by day")
+                .bind(site)
+                .bind(first)
+                .bind(today),
+        )
         .await?;
     let known: HashMap<i64, Day> = known.into_iter().map(|day| (day.day, day)).collect();
     Ok((first..=today).map(|day| known.get(&day).copied().unwrap_or(Day { day, watched_ms: 0, down_ms: 0 })).collect())

@@ -53,7 +53,14 @@ impl Proxy {
             files::create_folder(&folder.join(sub))?;
         }
         let password = password_of(&folder)?;
-        Ok(Proxy { config: config.clone(), folder, password, client: kit::fetch::internal_client()?, tls: OnceLock::new(), write: tokio::sync::Mutex::default() })
+        Ok(Proxy {
+            config: config.clone(),
+            folder,
+            password,
+            client: kit::fetch::internal_client()?,
+            tls: OnceLock::new(),
+            write: tokio::sync::Mutex::default(),
+        })
     }
 
     /// Brings network, Traefik and the holding page up with the present settings. Quick when they are.

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::models::{ContainerInspectResponse, EventMessage};
-use bollard::query_parameters::{EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, RestartContainerOptionsBuilder};
+use bollard::query_parameters::{
+    EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, RestartContainerOptionsBuilder,
+};
 use futures_util::{Stream, StreamExt};
 use kit::{Error, Result};
 
@@ -89,7 +91,9 @@ async fn within<T>(question: impl Future<Output = Result<T, bollard::errors::Err
     match tokio::time::timeout(PATIENCE, question).await.map_err(|_| slow())? {
         Ok(answer) => Ok(answer),
         // The engine answered: it is there, and says no.
-        Err(bollard::errors::Error::DockerResponseServerError { message, .. }) => Err(Error::conflict(format!("Docker refused: {message}"))),
+        Err(bollard::errors::Error::DockerResponseServerError { message, .. }) => {
+            Err(Error::conflict(format!("Docker refused: {message}")))
+        }
         Err(error) => Err(unreachable_engine(error)),
     }
 }

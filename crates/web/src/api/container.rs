@@ -152,7 +152,10 @@ async fn status_of(app: &App, site: &Site) -> Result<Status> {
             looked_at: look.at.rfc3339(),
         }),
         restart: Restart {
-            allowed: site.state == hosting::SiteState::Active && blocked.is_none() && !in_progress && seen.state() != HealthState::Restarting,
+            allowed: site.state == hosting::SiteState::Active
+                && blocked.is_none()
+                && !in_progress
+                && seen.state() != HealthState::Restarting,
             in_progress,
             retry_after: blocked.map_or(0, |at: Timestamp| at.since(now).as_secs() + 1),
         },

@@ -1,8 +1,8 @@
 //! The head of a site's page: which site, how it is, since when.
 
 use hosting::SiteState;
-use hosting::probes::HealthState;
 use hosting::operations::OperationState;
+use hosting::probes::HealthState;
 use maud::{Markup, html};
 use ui::button::{self, Button, Kind};
 use ui::form::{self, PostButton};

@@ -5,13 +5,13 @@
 
 pub(super) mod actions;
 mod archived;
+mod certificate;
 mod danger;
 mod head;
 pub(super) mod health;
 mod history;
 mod progress;
 mod ready;
-mod certificate;
 mod settings;
 
 use accounts::{Actor, Customer, Permission, customers};

@@ -15,7 +15,7 @@ pub(in crate::portal) fn list(incidents: &[Incident], now: Timestamp) -> Markup 
             @if incidents.is_empty() {
                 p.hint { "None so far." }
             } @else {
-                ul.plain {
+                ul {
                     @for incident in incidents {
                         li {
                             span.row { (words::health(incident.state)) strong { (service(incident)) } (format::time_ago(incident.started_at.0, now.0)) }

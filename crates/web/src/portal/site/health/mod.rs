@@ -139,7 +139,12 @@ fn trouble(facts: &Facts, report: &Report, state: HealthState) -> Markup {
                 Button { label: "Try again", icon: Some(icon::refresh_cw()), small: true, kind: Kind::Secondary, ..Button::default() },
             ),
         ),
-        HealthState::Error => banner(Tone::Serious, "Something is wrong", &format!("{reason} A restart may help. Contact support if it persists."), support(report)),
+        HealthState::Error => banner(
+            Tone::Serious,
+            "Something is wrong",
+            &format!("{reason} A restart may help. Contact support if it persists."),
+            support(report),
+        ),
         HealthState::Stopped if facts.is_provisioned() => {
             banner(Tone::Bad, "The site is down", &format!("{reason} Restart it. Contact support if it persists."), support(report))
         }
@@ -158,5 +163,8 @@ fn support(report: &Report) -> Markup {
         address if address.contains("://") => address.to_owned(),
         address => format!("mailto:{address}"),
     };
-    button::link(&href, Button { label: "Contact support", icon: Some(icon::mail()), small: true, kind: Kind::Secondary, ..Button::default() })
+    button::link(
+        &href,
+        Button { label: "Contact support", icon: Some(icon::mail()), small: true, kind: Kind::Secondary, ..Button::default() },
+    )
 }

@@ -34,9 +34,10 @@ pub async fn restart(State(app): State<App>, Caller(actor): Caller, Path(id): Pa
 
 /// Whether a restart is at work.
 pub(super) fn is_restarting(facts: &Facts) -> bool {
-    facts.newest.as_ref().is_some_and(|(operation, _)| {
-        operation.kind == OperationKind::Restart && operation.state == OperationState::Running
-    })
+    facts
+        .newest
+        .as_ref()
+        .is_some_and(|(operation, _)| operation.kind == OperationKind::Restart && operation.state == OperationState::Running)
 }
 
 /// Why the last thing done to the site, a restart, failed.

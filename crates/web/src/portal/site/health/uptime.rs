@@ -24,7 +24,7 @@ pub(in crate::portal) fn bar(days: &[Day]) -> Markup {
             (slots(days, all))
             details.hint {
                 summary { "View as table" }
-                ul.plain {
+                ul {
                     @for day in days.iter().rev().filter(|day| day.watched_ms > 0) {
                         li { (format::date(day.day * DAY_MS)) ": " (day.percent().map_or_else(|| "–".to_owned(), percent_text)) (down(day)) }
                     }
