@@ -255,6 +255,7 @@ pub(crate) async fn open(data: &Path, surroundings: &Surroundings, options: &Sta
             reserved_subdomains: Vec::new(),
             network_pool: "10.214.0.0/16".to_owned(),
             prepare_templates: false,
+            restart_pause_seconds: 300,
             image_cache: image_cache(),
         },
         edge: EdgeConfig {

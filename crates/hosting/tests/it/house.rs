@@ -46,6 +46,7 @@ pub fn config() -> HostingConfig {
         reserved_subdomains: vec!["brand".to_owned()],
         network_pool: "10.215.0.0/16".to_owned(),
         prepare_templates: false,
+        restart_pause_seconds: 300,
         image_cache: std::path::PathBuf::new(),
     }
 }
