@@ -3,15 +3,15 @@
 use hosting::probes::incidents::{EDGE, Incident};
 use kit::Timestamp;
 use maud::{Markup, html};
-use ui::format;
+use ui::{format, icon};
 
 use crate::portal::words;
 use crate::respond::sentence;
 
 pub(in crate::portal) fn list(incidents: &[Incident], now: Timestamp) -> Markup {
     html! {
-        details.gap.incidents open[incidents.iter().any(|incident| incident.ended_at.is_none())] {
-            summary { "Incidents" @if !incidents.is_empty() { " (" (incidents.len()) ")" } }
+        details.gap.disclosure.incidents open[incidents.iter().any(|incident| incident.ended_at.is_none())] {
+            summary { (icon::chevron_right()) "Incidents" @if !incidents.is_empty() { " (" (incidents.len()) ")" } }
             @if incidents.is_empty() {
                 p.hint { "None so far." }
             } @else {

@@ -8,13 +8,14 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use ui::button::{self, Button, Kind};
 use ui::dialog::{self, Confirm};
-use ui::{field, icon};
+use ui::icon;
 
 use super::Report;
 use crate::app::App;
-use crate::extract::{Form, Path};
+use crate::extract::{Path, Query};
 use crate::frame;
 use crate::portal::site::Facts;
+use crate::portal::to;
 use crate::respond::Answer;
 use crate::routes::Caller;
 
@@ -26,7 +27,7 @@ pub struct Wanted {
 }
 
 /// Restarts the site or one service of it.
-pub async fn restart(State(app): State<App>, Caller(actor): Caller, Path(id): Path<SiteId>, Form(wanted): Form<Wanted>) -> Answer {
+pub async fn restart(State(app): State<App>, Caller(actor): Caller, Path(id): Path<SiteId>, Query(wanted): Query<Wanted>) -> Answer {
     let service = Some(wanted.service.as_str()).filter(|service| !service.is_empty());
     let outcome = probes::restart::request(&app.hosting, &actor, &id, service).await;
     frame::done_or_refused(&app, &format!("/sites/{id}#health"), outcome.map(|_| ()), "Restarting")
@@ -99,9 +100,8 @@ pub(super) fn service_button(facts: &Facts, report: &Report, service: &str) -> M
             id: &id,
             title: &format!("Restart {service} alone?"),
             text: "Only this part is started again. The others go on.",
-            action: &facts.action("restart"),
+            action: &to(&facts.action("restart"), &[("service", service)]),
             button: "Restart",
-            hidden: field::hidden("service", service),
             ..Confirm::default()
         }))
     }

@@ -4,7 +4,7 @@ use hosting::probes::uptime::{Day, overall, percent_text};
 use maud::{Markup, html};
 use ui::badge::Tone;
 use ui::chart::{self, Slot};
-use ui::{card, format};
+use ui::{card, format, icon};
 
 const DAY_MS: i64 = 86_400_000;
 /// Days with less uptime than this are shown in the colour of a failure, those with less than all of it in amber.
@@ -22,8 +22,8 @@ pub(in crate::portal) fn bar(days: &[Day]) -> Markup {
                 }
             }
             (slots(days, all))
-            details.hint {
-                summary { "View as table" }
+            details.hint.disclosure {
+                summary { (icon::chevron_right()) "View as table" }
                 ul {
                     @for day in days.iter().rev().filter(|day| day.watched_ms > 0) {
                         li { (format::date(day.day * DAY_MS)) ": " (day.percent().map_or_else(|| "–".to_owned(), percent_text)) (down(day)) }
