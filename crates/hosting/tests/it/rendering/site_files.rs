@@ -9,7 +9,7 @@ use crate::samples;
 async fn compose_file_is_what_runs_by_hand() {
     let site = samples::site("Ada", Kind::Portfolio).await;
     assert_snapshot!(samples::compose_file_of(&site, &templates::find(site.kind).unwrap().manifest), @r#"
-    # Written by Innkeeper from the template `portfolio` 1. Runs by hand too: docker compose up -d
+    # Written by Innkeeper from the template `portfolio` 2. Runs by hand too: docker compose up -d
     name: cust_aaaaaaaaaaaa-app_aaaaaaaa
     services:
       alert:
