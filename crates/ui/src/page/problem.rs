@@ -18,22 +18,31 @@ pub struct Problem<'a> {
     pub reference: &'a str,
 }
 
+impl<'a> Problem<'a> {
+    /// Returns what happened, in the words of the status where there are no others: also the title of the window.
+    pub fn heading(&self) -> &'a str {
+        if self.title.is_empty() { words(self.status).0 } else { self.title }
+    }
+
+    fn advice(&self) -> &'a str {
+        if self.text.is_empty() { words(self.status).1 } else { self.text }
+    }
+}
+
 /// Shows a failure as a whole document, without the frame.
 pub fn error(brand: Brand<'_>, theme: Theme, failure: Problem<'_>) -> Markup {
-    let title = problem_words(failure.status).0;
-    let title = if failure.title.is_empty() { title } else { failure.title };
+    let title = failure.heading();
     let content = html! { div.bare { main #main .bare-main { (mark(&brand)) (problem(failure)) } } };
     document(Document { title, brand: brand.name, theme, rooms: None, scripts: &[] }, content)
 }
 
 /// Shows a failure as the body of a page in the frame (with `own_heading`).
 pub fn problem(problem: Problem<'_>) -> Markup {
-    let (title, text) = problem_words(problem.status);
     html! {
         div.problem {
             p.problem-status { "Error " (problem.status) }
-            h1 { (if problem.title.is_empty() { title } else { problem.title }) }
-            p.problem-text { (if problem.text.is_empty() { text } else { problem.text }) }
+            h1 { (problem.heading()) }
+            p.problem-text { (problem.advice()) }
             div.button-row {
                 @if problem.actions.0.is_empty() { (crate::button::link_primary("/", "Go to the start page")) } @else { (problem.actions) }
             }
@@ -42,7 +51,7 @@ pub fn problem(problem: Problem<'_>) -> Markup {
     }
 }
 
-fn problem_words(status: u16) -> (&'static str, &'static str) {
+fn words(status: u16) -> (&'static str, &'static str) {
     match status {
         400 | 422 => ("This request cannot be read", "Something in the address or the form is not as expected. Go back and try again."),
         401 => ("Please sign in", "Your session has ended. Sign in again to go on where you were."),
