@@ -7,6 +7,7 @@ mod create;
 mod delete;
 mod restore;
 mod run;
+mod subjects;
 mod switch;
 
 use accounts::audit::{self, Entry};
@@ -19,6 +20,7 @@ use crate::sites::{self, Site, SiteId, SiteState};
 
 pub(crate) use create::prepare_template;
 pub use run::RunOperation;
+pub use subjects::{Subject, subjects_of};
 
 id_type!(
     /// One operation on a site.

@@ -59,6 +59,17 @@ impl Sql {
         self
     }
 
+    /// Appends and binds the list behind an `in`. In an empty list is nothing.
+    #[must_use]
+    pub fn list<V: Into<Value>>(mut self, values: impl IntoIterator<Item = V>) -> Sql {
+        let first = self.args.len() + 1;
+        self.args.extend(values.into_iter().map(Into::into));
+        let places: Vec<String> = (first..=self.args.len()).map(|number| format!("${number}")).collect();
+        let list = if places.is_empty() { "null".to_owned() } else { places.join(", ") };
+        self.text = format!("{} ({list})", self.text).into();
+        self
+    }
+
     /// See [`Value::check`].
     fn check(&self) -> Result<()> {
         self.args.iter().try_for_each(Value::check)
