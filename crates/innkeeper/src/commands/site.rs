@@ -7,6 +7,7 @@ use hosting::names::{SiteName, Subdomain};
 use hosting::operations::{self, OperationKind, OperationState, StepState};
 use hosting::sites::{self, NewSite, Site, SiteFilter, SiteId, SiteState};
 use hosting::templates::{self, Kind};
+use kit::words::counted;
 use kit::{Error, Result};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -135,8 +136,8 @@ fn parse_kind(text: &str) -> Result<Kind> {
 }
 
 fn confirmed(app: &App, site: &Site) -> Result<bool> {
-    let days = app.config.hosting.keep_archives_days;
-    eprint!("Delete `{}` ({})? It can be restored for {days} days. Type its address to go on: ", site.name, site.domain);
+    let days = counted(app.config.hosting.keep_archives_days, "day");
+    eprint!("Delete `{}` ({})? It can be restored for {days}. Type its address to go on: ", site.name, site.domain);
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(line.trim() == site.domain.as_str())

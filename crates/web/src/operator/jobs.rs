@@ -6,6 +6,7 @@ use axum::extract::State;
 use hosting::operations::{self, Subject};
 use kit::Timestamp;
 use kit::jobs::{self, JobId, JobRow, JobState, ReconcilerState};
+use kit::words::counted;
 use maud::{Markup, html};
 use serde::Deserialize;
 use ui::badge::{self, Status, Tone};
@@ -57,8 +58,7 @@ pub async fn list(State(app): State<App>, Caller(actor): Caller, view: View, Que
         help: "Work that the house does by itself. A job that fails is tried again with growing pauses, and gives up in the end.",
         badge: match dead {
             0 => badge::status_as(Status::Running, "All well"),
-            1 => badge::status_as(Status::Error, "1 job gave up"),
-            many => badge::status_as(Status::Error, &format!("{many} jobs gave up")),
+            many => badge::status_as(Status::Error, &format!("{} gave up", counted(many, "job"))),
         },
         body: live::region(Region { topic: "jobs", url: &here, always_poll: true, body: card::stack(parts), ..Region::default() }),
         ..Page::default()
