@@ -4,7 +4,8 @@
 //! writer and a few readers (WAL, `synchronous=FULL`); PostgreSQL has a pool and SERIALIZABLE transactions.
 //! What must differ between the two is a named function in [`dialect`]. Rules that keep one text right on both:
 //! sums are cast (`cast(sum(x) as bigint)`), `coalesce` of a real sum is written with `0.0`, an optional filter
-//! casts its parameter, ids are text, times are unix milliseconds, JSON is text.
+//! casts its parameter, ids are text, times are unix milliseconds, JSON is text, case is folded by `lower` on both sides of a
+//! comparison (not by `like`, which SQLite folds and PostgreSQL does not).
 
 mod lite;
 mod migrate;
