@@ -124,6 +124,17 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// Waits until a query that counts says 0.
+pub fn until_none(data: &Path, query: &str) {
+    let connection = rusqlite::Connection::open(data.join("innkeeper.db")).expect("the database opens");
+    let count = || connection.query_row(query, [], |row| row.get::<_, i64>(0)).expect("the query runs");
+    let started = Instant::now();
+    while count() != 0 {
+        assert!(started.elapsed() < Duration::from_secs(20), "still there after 20 s: {query}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Writes into the database file as another program would.
 pub fn sqlite(data: &Path, statement: &str) {
     let connection = rusqlite::Connection::open(data.join("innkeeper.db")).expect("the database opens");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::process::{House, free_port, text};
+use crate::process::{House, free_port, sqlite, text, until_none};
 
 fn get(url: &str) -> (u16, String) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -73,4 +73,18 @@ fn stopping_is_graceful_and_quick() {
     assert!(well && took < Duration::from_secs(10), "{well} {took:?}");
     let server = house.serve();
     assert_eq!(get(&server.url("/healthz")).0, 200);
+}
+
+#[test]
+fn what_has_expired_is_swept_away_without_anyone_asking() {
+    let house = House::new();
+    house.json(&["migrate"]);
+    sqlite(
+        &house.data,
+        "insert into idempotent_request (name, fingerprint, answer, claimed_at) values ('old', 'x', 'sealed', 1);
+         insert into throttle (name, hits, last_at, blocked_until) values ('old', 1, 1, 1)",
+    );
+    let _server = house.serve();
+    until_none(&house.data, "select count(*) from idempotent_request");
+    until_none(&house.data, "select count(*) from throttle");
 }
