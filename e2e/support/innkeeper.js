@@ -83,7 +83,7 @@ export async function ask(data, args, input) {
   return JSON.parse((await asked).stdout);
 }
 
-/** A link that signs a person in once. The command line does not know our port, so the path is put on our address. */
+/** A link that signs a person in once, at the address where the tests find the house. */
 export async function signInLink(url, data, email) {
   const { sign_in_link: link } = await ask(data, ['member', 'link', email]);
   return url + new URL(link).pathname;

@@ -34,6 +34,8 @@ pub enum MemberCommand {
         password_stdin: bool,
     },
     /// Prints a link that signs a person in once, within 15 minutes.
+    ///
+    /// It begins with the address of the server that runs on this data folder; while none does, with the setting server.public_url.
     Link {
         /// E-mail address.
         email: String,
@@ -43,7 +45,7 @@ pub enum MemberCommand {
 impl MemberCommand {
     /// Runs it.
     pub async fn run(self, config: Config, output: Output) -> Result<()> {
-        let app = open::app(config).await?;
+        let app = open::app_of_command(config).await?;
         let actor = Actor::cli();
         let (id, needs_link) = match self {
             MemberCommand::Add { email, name, role, customer, password_stdin } => {

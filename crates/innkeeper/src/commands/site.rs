@@ -89,7 +89,7 @@ pub struct Wait {
 impl SiteCommand {
     /// Runs it.
     pub async fn run(self, config: Config, output: Output) -> Result<()> {
-        let app = open::app(config).await?;
+        let app = open::app_of_command(config).await?;
         let actor = Actor::cli();
         match self {
             SiteCommand::Create { customer, kind, name, subdomain, wait } => {
@@ -158,7 +158,7 @@ async fn wait_and_show(app: &App, site: Site, wait: Wait, output: Output) -> Res
         return show(app, &site, output).await;
     }
     let stop = CancellationToken::new();
-    let worker = match data_folder::try_lock(&app.config.server.data)? {
+    let worker = match data_folder::try_lock(&app.config)? {
         // With PostgreSQL a server on another machine may be at work too; leases keep the two apart.
         Ok(lock) => {
             let runner = work::runner_of_command(app).run(stop.clone());

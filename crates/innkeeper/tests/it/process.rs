@@ -43,11 +43,17 @@ impl House {
 
     /// Starts a server and waits until it answers.
     pub fn serve(&self) -> Server {
+        self.serve_with(&[])
+    }
+
+    /// Starts a server with variables that nothing else here has, and waits until it answers.
+    pub fn serve_with(&self, variables: &[(&str, &str)]) -> Server {
         let port = free_port();
         let log = self.data.with_extension("log");
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log file");
         let child = self
             .command()
+            .envs(variables.iter().copied())
             .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .stdout(Stdio::null())
             .stderr(file)

@@ -88,3 +88,24 @@ fn what_has_expired_is_swept_away_without_anyone_asking() {
     until_none(&house.data, "select count(*) from idempotent_request");
     until_none(&house.data, "select count(*) from throttle");
 }
+
+#[test]
+fn commands_go_by_the_addresses_of_the_server_beside_them() {
+    let house = House::new();
+    let customer = house.json(&["customer", "create", "--name", "Ada"]);
+    let id = customer.split('"').find(|word| word.starts_with("cust_")).expect("an id").to_owned();
+    house.json(&["member", "add", "--email", "ada@example.test", "--name", "Ada", "--customer", &id]);
+    let server = house.serve_with(&[
+        ("INNKEEPER_SERVER__PUBLIC_URL", "https://panel.example.test"),
+        ("INNKEEPER_HOSTING__BASE_DOMAIN", "sites.example.test"),
+        ("INNKEEPER_EDGE__HTTPS_PORT", "8443"),
+    ]);
+    let link = || house.json(&["member", "link", "ada@example.test"]);
+    assert!(link().contains("\"https://panel.example.test/sign-in/link/"), "{}", link());
+    let site = house.json(&["site", "create", "--customer", &id, "--name", "x", "--subdomain", "ada", "--no-wait"]);
+    assert!(site.contains("\"https://ada.sites.example.test:8443\""), "{site}");
+    assert!(site.contains("\"https://panel.example.test/git/"), "{site}");
+
+    server.kill();
+    assert!(link().contains("\"http://127.0.0.1:8080/sign-in/link/"), "nobody serves: {}", link());
+}
