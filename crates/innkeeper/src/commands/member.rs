@@ -15,7 +15,7 @@ use crate::output::Output;
 /// Adds people, and lets them in when they cannot get in otherwise.
 #[derive(clap::Subcommand)]
 pub enum MemberCommand {
-    /// Adds a person. The password is read from standard input; without one, a sign-in link is printed.
+    /// Adds a person and prints a link that signs them in once, unless --password-stdin gives them a password.
     Add {
         /// E-mail address.
         #[arg(long)]
