@@ -17,6 +17,7 @@ pub mod secrets;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
+pub mod words;
 
 pub use db::{Db, Tx, sql};
 pub use error::{Context, Error, FieldError, Result};

@@ -7,6 +7,7 @@ mod create;
 mod delete;
 mod restore;
 mod run;
+mod subjects;
 mod switch;
 
 use accounts::audit::{self, Entry};
@@ -20,6 +21,7 @@ use crate::templates::Kind;
 
 pub(crate) use create::prepare_template;
 pub use run::RunOperation;
+pub use subjects::{Subject, subjects_of};
 
 id_type!(
     /// One operation on a site.

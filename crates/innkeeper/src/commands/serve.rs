@@ -59,7 +59,7 @@ impl Server {
             _ => Error::unavailable_because(format!("{listen} cannot be listened on"), error),
         })?;
         data_folder::prepare(&config.server.data)?;
-        let lock = data_folder::lock(&config.server.data)?;
+        let lock = data_folder::lock(&config)?;
         let app = open::app(config).await?;
         // Held back while no mail server was configured; there may be one now.
         app.mailer.release_held().await?;

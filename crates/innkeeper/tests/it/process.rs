@@ -43,11 +43,17 @@ impl House {
 
     /// Starts a server and waits until it answers.
     pub fn serve(&self) -> Server {
+        self.serve_with(&[])
+    }
+
+    /// Starts a server with variables that nothing else here has, and waits until it answers.
+    pub fn serve_with(&self, variables: &[(&str, &str)]) -> Server {
         let port = free_port();
         let log = self.data.with_extension("log");
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log file");
         let child = self
             .command()
+            .envs(variables.iter().copied())
             .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .stdout(Stdio::null())
             .stderr(file)
@@ -122,6 +128,17 @@ pub fn free_port() -> u16 {
 /// Output as text.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Waits until a query that counts says 0.
+pub fn until_none(data: &Path, query: &str) {
+    let connection = rusqlite::Connection::open(data.join("innkeeper.db")).expect("the database opens");
+    let count = || connection.query_row(query, [], |row| row.get::<_, i64>(0)).expect("the query runs");
+    let started = Instant::now();
+    while count() != 0 {
+        assert!(started.elapsed() < Duration::from_secs(20), "still there after 20 s: {query}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Writes into the database file as another program would.

@@ -123,7 +123,36 @@ async fn a_missing_page_is_a_page_and_a_missing_endpoint_a_problem() {
     let page = test.get("/nowhere").header("accept", "text/html").send().await;
     assert_eq!(page.status, 404);
     assert!(page.text.contains("Error 404") && page.text.contains(page.header("x-request-id")), "{}", page.text);
+    assert!(!page.text.contains("class=\"rail\""), "nobody is signed in: {}", page.text);
     assert_eq!(test.get("/api/nowhere").send().await.json()["status"], 404);
+}
+
+#[tokio::test]
+async fn a_failure_keeps_the_frame_of_whoever_is_signed_in() {
+    let test = TestApp::start().await;
+    let customer = test.customer("Atelier Nord").await;
+    let admin = test.passwordless(Role::Admin).await;
+    let owner = test.owner(&customer).await;
+    // The table that the page of jobs reads.
+    test.app.db.execute(sql("drop table reconciler")).await.unwrap();
+    for (path, status) in [("/nowhere", 404), ("/admin/customers/cust_aaaaaaaaaaaa", 404), ("/setup/%ff", 404), ("/admin/jobs", 500)] {
+        let page = test.get(path).by(&admin).header("accept", "text/html").send().await;
+        assert_eq!(page.status, status, "{path}: {}", page.text);
+        assert!(page.text.contains(&format!("Error {status}")) && page.text.contains(page.header("x-request-id")), "{path}: {}", page.text);
+        assert!(page.text.contains("class=\"rail\"") && page.text.contains("href=\"/admin/sites\""), "{path}: {}", page.text);
+        assert!(page.text.contains(&admin.email), "{path}: the account menu: {}", page.text);
+        assert!(!page.text.contains("reconciler"), "{path}: what went wrong inside is for the log: {}", page.text);
+    }
+
+    let refused = test.get("/admin/customers").by(&owner).send().await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.text.contains("class=\"rail\"") && refused.text.contains("href=\"/sites\""), "{}", refused.text);
+    assert!(!refused.text.contains("/admin/"), "a customer's own rail: {}", refused.text);
+
+    let fragment = test.get("/nowhere").by(&owner).header("hx-request", "true").send().await;
+    assert!(fragment.status == 404 && !fragment.text.contains("<html"), "{}", fragment.text);
+    let ended = test.get("/nowhere").header("cookie", "innkeeper=ended").send().await;
+    assert!(ended.status == 404 && !ended.text.contains("class=\"rail\""), "{}", ended.text);
 }
 
 #[tokio::test]

@@ -277,3 +277,13 @@ async fn empty_list_leads_to_the_first_site_and_pictures_are_served() {
         assert_eq!(test.get(&format!("/templates/{kind}/preview.svg")).send().await.status, 404, "{kind}");
     }
 }
+
+#[tokio::test]
+async fn the_list_of_jobs_leads_to_the_sites_they_are_about() {
+    let test = TestApp::start().await;
+    let (owner, admin) = (owner(&test).await, test.passwordless(Role::Admin).await);
+    let id = new_site(&test, &owner, "Ada's <b>Shop</b>").await;
+    let page = test.get("/admin/jobs").by(&admin).send().await;
+    let link = format!("Making the site: <a href=\"/sites/{id}\">Ada's &lt;b&gt;Shop&lt;/b&gt;</a>");
+    assert!(page.text.contains(&link), "{}", page.text);
+}
