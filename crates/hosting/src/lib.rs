@@ -15,6 +15,7 @@ pub mod names;
 pub mod operations;
 pub mod proxy;
 pub mod reconcile;
+pub mod redact;
 pub mod runtime;
 pub mod sites;
 pub mod templates;
