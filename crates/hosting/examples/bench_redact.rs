@@ -80,7 +80,13 @@ fn clean_log() -> String {
             at % 7,
             at % 11
         ),
-        4 => writeln!(text, "2026-01-05 10:00:00.{:03} UTC [{}] LOG:  checkpoint complete: wrote {} buffers (0.3%)", at % 1000, at % 300, at % 4000),
+        4 => writeln!(
+            text,
+            "2026-01-05 10:00:00.{:03} UTC [{}] LOG:  checkpoint complete: wrote {} buffers (0.3%)",
+            at % 1000,
+            at % 300,
+            at % 4000
+        ),
         _ => writeln!(text, "time=2026-01-05T10:00:00Z level=info component=mailer msg=\"sent receipt\" order={at} took={}ms", at % 300),
     })
 }
@@ -88,11 +94,22 @@ fn clean_log() -> String {
 /// Lines that talk of tokens, keys and passwords without giving one away.
 fn keyword_log() -> String {
     repeat(|text, at| match at % 5 {
-        0 => writeln!(text, "203.0.113.{} - - [05/Jan/2026:10:00:07 +0000] \"POST /oauth/token HTTP/1.1\" 200 {} \"-\" \"okhttp/4.12\"", at % 250, at % 900),
+        0 => writeln!(
+            text,
+            "203.0.113.{} - - [05/Jan/2026:10:00:07 +0000] \"POST /oauth/token HTTP/1.1\" 200 {} \"-\" \"okhttp/4.12\"",
+            at % 250,
+            at % 900
+        ),
         1 => writeln!(text, "{{\"level\":\"info\",\"msg\":\"cache miss\",\"cache_key\":\"user:{at}:profile\",\"ms\":{}}}", at % 90),
-        2 => writeln!(text, "time=2026-01-05T10:00:00Z level=info msg=\"completion\" max_tokens=4096 prompt_tokens={} total_tokens={at}", at % 900),
+        2 => writeln!(
+            text,
+            "time=2026-01-05T10:00:00Z level=info msg=\"completion\" max_tokens=4096 prompt_tokens={} total_tokens={at}",
+            at % 900
+        ),
         3 => writeln!(text, "2026-01-05T10:00:00Z user {at} changed the password; old sessions ended, api keys stay valid"),
-        _ => writeln!(text, "2026-01-05 10:00:00 UTC [{}] ERROR:  duplicate key value violates unique constraint \"orders_pkey\"", at % 300),
+        _ => {
+            writeln!(text, "2026-01-05 10:00:00 UTC [{}] ERROR:  duplicate key value violates unique constraint \"orders_pkey\"", at % 300)
+        }
     })
 }
 

@@ -64,7 +64,7 @@ const ENDINGS: &[(&str, Family)] = &[
     ("credentials", Family::Token),
     ("signature", Family::Token),
     ("csrf", Family::Token),
-    ("otp", Family::Token),
+    ("otp", Family::Secret),
     ("key", Family::Key),
 ];
 
@@ -74,38 +74,130 @@ const TAILS: [&str; 14] =
 
 /// Names that end in `key` and are no secrets.
 const OPEN_KEYS: [&str; 18] = [
-    "cachekey", "publickey", "primarykey", "foreignkey", "sortkey", "partitionkey", "idempotencykey", "rowkey", "objectkey", "s3key", "i18nkey",
-    "translationkey", "hotkey", "pubkey", "groupkey", "hashkey", "etagkey", "queuekey",
+    "cachekey",
+    "publickey",
+    "primarykey",
+    "foreignkey",
+    "sortkey",
+    "partitionkey",
+    "idempotencykey",
+    "rowkey",
+    "objectkey",
+    "s3key",
+    "i18nkey",
+    "translationkey",
+    "hotkey",
+    "pubkey",
+    "groupkey",
+    "hashkey",
+    "etagkey",
+    "queuekey",
 ];
 
 /// Words with which a sentence goes on after "password:".
 const PROSE: &[&str] = &[
-    "a", "all", "already", "an", "and", "are", "as", "at", "be", "but", "by", "can", "cannot", "changed", "check", "contains", "correct", "could",
-    "did", "disabled", "do", "does", "doesn't", "enter", "expired", "failed", "field", "for", "from", "has", "have", "if", "in", "incorrect",
-    "invalid", "is", "it", "its", "length", "loaded", "may", "mismatch", "missing", "must", "needs", "no", "not", "of", "on", "only", "or", "please",
-    "read", "refreshed", "required", "requires", "reset", "revoked", "see", "sent", "should", "the", "this", "to", "too", "unexpected", "unknown",
-    "updated", "use", "user", "using", "value", "was", "we", "were", "will", "with", "wrong", "you", "your",
+    "a",
+    "all",
+    "already",
+    "an",
+    "and",
+    "are",
+    "as",
+    "at",
+    "be",
+    "but",
+    "by",
+    "can",
+    "cannot",
+    "changed",
+    "check",
+    "contains",
+    "correct",
+    "could",
+    "did",
+    "disabled",
+    "do",
+    "does",
+    "doesn't",
+    "enter",
+    "expired",
+    "failed",
+    "field",
+    "for",
+    "from",
+    "has",
+    "have",
+    "if",
+    "in",
+    "incorrect",
+    "invalid",
+    "is",
+    "it",
+    "its",
+    "length",
+    "loaded",
+    "may",
+    "mismatch",
+    "missing",
+    "must",
+    "needs",
+    "no",
+    "not",
+    "of",
+    "on",
+    "only",
+    "or",
+    "please",
+    "read",
+    "refreshed",
+    "required",
+    "requires",
+    "reset",
+    "revoked",
+    "see",
+    "sent",
+    "should",
+    "the",
+    "this",
+    "to",
+    "too",
+    "unexpected",
+    "unknown",
+    "updated",
+    "use",
+    "user",
+    "using",
+    "value",
+    "was",
+    "we",
+    "were",
+    "will",
+    "with",
+    "wrong",
+    "you",
+    "your",
 ];
 
-/// Looks at the name that holds the keyword at `start..end`; returns where the name is over.
-pub(super) fn find(line: &[u8], start: usize, end: usize, hidden: &mut Vec<Hidden>) -> usize {
+/// Looks at the name that holds the keyword at `start..end`; returns where the name is over and how far it looked.
+pub(super) fn find(line: &[u8], start: usize, end: usize, hidden: &mut Vec<Hidden>) -> (usize, usize) {
     let part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     let before = line[..start].iter().rev().take(LONGEST_NAME).take_while(|byte| part(**byte)).count();
     let after = line[end..].iter().take_while(|byte| part(**byte)).count();
     let (name_start, name_end) = (start - before, end + after);
-    let Some(family) = family(&line[name_start..name_end]) else { return name_end };
+    let Some(family) = family(&line[name_start..name_end]) else { return (name_end, name_end) };
     let Some(value) = assigned(line, name_start, name_end) else {
         if matches!(family, Family::Password | Family::Secret | Family::Token) {
             if let Some((start, end)) = entropy::beside(line, name_end) {
                 hidden.push(Hidden { start, end, kind: kind(family) });
             }
         }
-        return name_end;
+        return (name_end, name_end);
     };
-    if let Some((from, until)) = secret(line, name_start, family, &value) {
+    let (from, until) = extent(line, name_start, &value);
+    if is_secret(line, name_start, family, &value, &line[from..until]) {
         hidden.push(Hidden { start: from, end: until, kind: kind(family) });
     }
-    name_end
+    (name_end, until)
 }
 
 fn kind(family: Family) -> &'static str {
@@ -133,11 +225,18 @@ pub(super) fn family(name: &[u8]) -> Option<Family> {
     while let [rest @ .., b'0'..=b'9'] = plain {
         plain = rest.strip_suffix(b"v").unwrap_or(rest);
     }
-    if let Some((ending, family)) = ENDINGS.iter().filter(|(ending, _)| plain.ends_with(ending.as_bytes())).max_by_key(|(ending, _)| ending.len()) {
-        let whole = ending.len() == plain.len() || *family != Family::Token || begins_part(name, ending.len());
+    if let Some((ending, family)) =
+        ENDINGS.iter().filter(|(ending, _)| plain.ends_with(ending.as_bytes())).max_by_key(|(ending, _)| ending.len())
+    {
+        let whole = ending.len() == plain.len()
+            || ending.len() > 4
+            || *ending == "pwd"
+            || *family == Family::Key
+            || begins_part(name, ending.len());
         let open = OPEN_KEYS.iter().any(|open| plain.ends_with(open.as_bytes()));
         let shell = plain == b"pwd" || plain == b"oldpwd";
-        return (whole && !(open && *family == Family::Key) && !(shell && name.first().is_some_and(u8::is_ascii_uppercase))).then_some(*family);
+        return (whole && !(open && *family == Family::Key) && !(shell && name.first().is_some_and(u8::is_ascii_uppercase)))
+            .then_some(*family);
     }
     let pass = plain.ends_with(b"pass") && (plain.len() == 4 || begins_part(name, 4));
     pass.then_some(Family::Password)
@@ -163,6 +262,8 @@ enum Sign {
     Equals,
     Colon,
     Tag,
+    /// `(token)=(…)`, as PostgreSQL names what is there already.
+    Parentheses,
     Space,
 }
 
@@ -182,6 +283,7 @@ pub(super) fn assigned(line: &[u8], start: usize, end: usize) -> Option<Assigned
     let (sign, mut at) = match byte(spaced) {
         // `{"name": "DB_PASSWORD", "value": "…"}` and `<add key="password" value="…">`
         _ if closed && value_beside(&line[spaced..]).is_some() => (Sign::Equals, spaced + value_beside(&line[spaced..])?),
+        b')' if line[spaced..].starts_with(b")=(") => (Sign::Parentheses, spaced + 3),
         b'=' | b':' => {
             let signs = line[spaced..].iter().take(3).take_while(|byte| matches!(byte, b'=' | b':' | b'>')).count();
             // `https://` and `Token::new`
@@ -193,7 +295,9 @@ pub(super) fn assigned(line: &[u8], start: usize, end: usize) -> Option<Assigned
         b',' if closed => (Sign::Equals, spaced + 1),
         b'>' if start > 0 && line[start - 1] == b'<' => (Sign::Tag, spaced + 1),
         quote if spaced > at && QUOTES.contains(&quote) => (Sign::Space, spaced),
-        _ if spaced > at && start > 1 && line[..start].ends_with(b"--") || spaced > at && name_begins_flag(line, start) => (Sign::Space, spaced),
+        _ if spaced > at && start > 1 && line[..start].ends_with(b"--") || spaced > at && name_begins_flag(line, start) => {
+            (Sign::Space, spaced)
+        }
         _ => return None,
     };
     at = skip(at);
@@ -208,7 +312,7 @@ pub(super) fn assigned(line: &[u8], start: usize, end: usize) -> Option<Assigned
     if at >= line.len() {
         return None;
     }
-    let quote = Some(line[at]).filter(|byte| QUOTES.contains(byte) && sign != Sign::Tag);
+    let quote = Some(line[at]).filter(|byte| QUOTES.contains(byte) && !matches!(sign, Sign::Tag | Sign::Parentheses));
     Some(Assigned { from: at + usize::from(quote.is_some()), quote, sign })
 }
 
@@ -233,30 +337,50 @@ fn value_beside(rest: &[u8]) -> Option<usize> {
     matches!(rest.get(at), Some(b':' | b'=')).then_some(at + 1)
 }
 
-/// What of a value is to be hidden, if it is a secret.
-fn secret(line: &[u8], name: usize, family: Family, value: &Assigned) -> Option<(usize, usize)> {
+/// From where to where a value goes.
+fn extent(line: &[u8], name: usize, value: &Assigned) -> (usize, usize) {
     let from = value.from;
-    let query = structure::in_query(line, name) && value.quote.is_none();
-    let until = match value.quote {
-        Some(quote) => closing(line, from, quote),
-        None if query => structure::end_of_parameter(line, from),
-        None if value.sign == Sign::Tag => from + memchr::memchr(b'<', &line[from..]).unwrap_or(line.len() - from),
-        None => end_unquoted(line, name, value),
+    let until = match (value.quote, value.sign) {
+        (Some(quote), _) => closing(line, from, quote),
+        (None, Sign::Tag) => from + memchr::memchr(b'<', &line[from..]).unwrap_or(line.len() - from),
+        (None, Sign::Parentheses) => from + memchr::memchr(b')', &line[from..]).unwrap_or(line.len() - from),
+        _ if structure::in_query(line, name) => structure::end_of_parameter(line, from),
+        _ => end_unquoted(line, name, value),
     };
-    let text = &line[from..until];
+    (from, until)
+}
+
+/// Whether a value is to be hidden.
+fn is_secret(line: &[u8], name: usize, family: Family, value: &Assigned, text: &[u8]) -> bool {
+    let query = structure::in_query(line, name) && value.quote.is_none();
     let nothing = text.trim_ascii().is_empty() || is_placeholder(text) || stands_for_nothing(text);
-    if nothing || value.quote.is_none() && value.sign != Sign::Equals && !query && is_prose(&line[from..]) {
-        return None;
+    let may_be_prose = value.quote.is_none() && matches!(value.sign, Sign::Colon | Sign::Space) && !query;
+    if nothing || may_be_prose && is_prose(&line[value.from..]) {
+        return false;
     }
-    let words = text.iter().any(u8::is_ascii_whitespace);
-    let wanted = match family {
+    let words = structure::without_scheme(text).iter().any(u8::is_ascii_whitespace);
+    match family {
         Family::Password => !is_label(text),
         Family::Secret => !is_label(text) && !(words && value.quote.is_some() && is_sentence(text)),
         _ if query => text.len() >= 6 || text.iter().any(u8::is_ascii_digit),
         Family::Token => !words && (text.len() >= 20 || text.len() >= 8 && !is_word(text)),
         Family::Key => !words && entropy::looks_random(text),
-    };
-    wanted.then_some((from, until))
+    }
+}
+
+/// Whether a line is the head of a YAML block (`password: |`) that holds a secret; returns how far the head is indented.
+pub(super) fn opens_block(line: &[u8]) -> Option<usize> {
+    let head = line.trim_ascii_end();
+    let head = [b"|".as_slice(), b">", b"|-", b">-", b"|+", b">+"].iter().find_map(|mark| head.strip_suffix(*mark))?;
+    let name = head.trim_ascii_end().strip_suffix(b":")?.trim_ascii();
+    let name = name.strip_prefix(b"- ").unwrap_or(name);
+    let secret = family(name).is_some() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-.\"'".contains(byte));
+    secret.then(|| indent(line))
+}
+
+/// How far a line is indented.
+pub(super) fn indent(line: &[u8]) -> usize {
+    line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
 
 /// Where the text in `quote`s that begins at `from` is over; at the end of the line when it is not closed.
@@ -280,16 +404,18 @@ fn end_unquoted(line: &[u8], name: usize, value: &Assigned) -> usize {
     let from = value.from;
     let before = line[..name].trim_ascii();
     let alone = matches!(before, b"" | b"-" | b"export" | b"declare -x");
-    if alone && value.sign != Sign::Space {
+    let word = end_of_word(line, from);
+    // `"PASSWORD=a b"`: the quotes are around name and value.
+    let around = name.checked_sub(1).map(|at| line[at]).filter(|byte| QUOTES.contains(byte) && value.sign == Sign::Equals);
+    let reach = around.map_or(line.len(), |quote| closing(line, from, quote));
+    if (around.is_some() || alone && value.sign != Sign::Space) && !stands_for_nothing(&line[from..word]) && !is_label(&line[from..word]) {
         // A line of its own, as in `.env` or YAML: up to the next `name=`, or all of it.
-        let rest = &line[from..];
+        let rest = &line[from..reach];
         let next = (1..rest.len()).find(|&at| rest[at - 1].is_ascii_whitespace() && names_value(&rest[at..]));
-        let until = from + next.map_or(rest.len(), |at| rest[..at].trim_ascii_end().len());
-        let whole = line[from..until].trim_ascii_end();
-        let whole = whole.strip_suffix(b",").unwrap_or(whole);
-        return from + whole.len();
+        let whole = rest[..next.unwrap_or(rest.len())].trim_ascii_end();
+        return from + whole.strip_suffix(b",").unwrap_or(whole).len();
     }
-    end_of_word(line, from)
+    word
 }
 
 /// Where a word is over: at a space, or at a mark that is followed by something else than more of the word.
@@ -318,7 +444,11 @@ pub(super) fn end_of_word(line: &[u8], from: usize) -> usize {
 fn ends_word(rest: &[u8]) -> bool {
     match rest.first() {
         None => true,
-        Some(byte) => byte.is_ascii_whitespace() || matches!(byte, b',' | b';' | b')' | b'}' | b']' | b'>' | b'"' | b'\'' | b'`' | b'|' | b'\\') || names_value(rest),
+        Some(byte) => {
+            byte.is_ascii_whitespace()
+                || matches!(byte, b',' | b';' | b')' | b'}' | b']' | b'>' | b'"' | b'\'' | b'`' | b'|' | b'\\')
+                || names_value(rest)
+        }
     }
 }
 
@@ -355,18 +485,56 @@ pub(super) fn stands_for_nothing(text: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(text) else { return false };
     let text = text.trim().trim_end_matches([',', ';']);
     const NOTHING: [&str; 30] = [
-        "", "-", "?", "true", "false", "null", "none", "nil", "undefined", "yes", "no", "on", "off", "{", "[", "(", "{}", "[]", "|", ">", "|-", ">-",
-        "string", "str", "string;", "text", "[object", "[object Object]", "n/a", "NaN",
+        "",
+        "-",
+        "?",
+        "true",
+        "false",
+        "null",
+        "none",
+        "nil",
+        "undefined",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "{",
+        "[",
+        "(",
+        "{}",
+        "[]",
+        "|",
+        ">",
+        "|-",
+        ">-",
+        "string",
+        "str",
+        "string;",
+        "text",
+        "[object",
+        "[object Object]",
+        "n/a",
+        "NaN",
     ];
-    if NOTHING.iter().any(|nothing| text.eq_ignore_ascii_case(nothing)) || text.chars().all(|c| matches!(c, '*' | '•' | '.')) || text.len() > 2 && text.chars().all(|c| matches!(c, 'x' | 'X' | '#')) {
+    if NOTHING.iter().any(|nothing| text.eq_ignore_ascii_case(nothing))
+        || text.chars().all(|c| matches!(c, '*' | '•' | '.'))
+        || text.len() > 2 && text.chars().all(|c| matches!(c, 'x' | 'X' | '#'))
+    {
         return true;
     }
     let inside = |open: &str, close: &str| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
     let name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '_' | '-' | ' ' | '.'));
-    if inside("${", "}").or(inside("{{", "}}")).or(inside("%(", ")s")).or(inside("<", ">")).or(inside("[", "]")).is_some_and(|it| name(it.trim())) {
+    if inside("${", "}")
+        .or(inside("{{", "}}"))
+        .or(inside("%(", ")s"))
+        .or(inside("<", ">"))
+        .or(inside("[", "]"))
+        .is_some_and(|it| name(it.trim()))
+    {
         return true;
     }
-    let constant = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_uppercase() || c == '_') || text.len() == 1 && text < ":";
+    let constant =
+        |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_uppercase() || c == '_') || text.len() == 1 && text < ":";
     if text.strip_prefix('$').is_some_and(constant) || matches!(text, "%s" | "%v" | "%q" | "{:?}") {
         return true;
     }
@@ -379,8 +547,20 @@ fn is_label(text: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(text) else { return false };
     let text = text.to_lowercase();
     const WORDS: [&str; 14] = [
-        "passwor", "mot de passe", "contraseña", "kennwort", "senha", "wachtwoord", "lösenord", "hasło", "heslo", "парол", "密码", "パスワード",
-        "secret", "api key",
+        "passwor",
+        "mot de passe",
+        "contraseña",
+        "kennwort",
+        "senha",
+        "wachtwoord",
+        "lösenord",
+        "hasło",
+        "heslo",
+        "парол",
+        "密码",
+        "パスワード",
+        "secret",
+        "api key",
     ];
     text.chars().all(|c| c.is_alphabetic() || " .,:!?'’-".contains(c)) && WORDS.iter().any(|word| text.contains(word))
 }

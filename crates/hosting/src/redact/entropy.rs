@@ -27,7 +27,8 @@ pub(super) fn looks_random(word: &[u8]) -> bool {
         return false;
     }
     let changes = word.windows(2).filter(|pair| class(pair[0]) != class(pair[1])).count();
-    let hex = word.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f')) || word.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'A'..=b'F'));
+    let hex = word.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
+        || word.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'A'..=b'F'));
     if hex {
         return word.len() >= 32 && digits >= 2 && entropy(word) >= 2.8;
     }
@@ -37,7 +38,8 @@ pub(super) fn looks_random(word: &[u8]) -> bool {
 
 /// `8-4-4-4-12` hex digits.
 pub(super) fn is_uuid(word: &[u8]) -> bool {
-    word.len() == 36 && word.iter().enumerate().all(|(at, byte)| if matches!(at, 8 | 13 | 18 | 23) { *byte == b'-' } else { byte.is_ascii_hexdigit() })
+    word.len() == 36
+        && word.iter().enumerate().all(|(at, byte)| if matches!(at, 8 | 13 | 18 | 23) { *byte == b'-' } else { byte.is_ascii_hexdigit() })
 }
 
 /// So far behind a keyword a random word still belongs to it.

@@ -19,8 +19,27 @@ const SHORTEST_LINE: usize = 12;
 
 /// Values that are long enough and no secrets.
 const HARMLESS: &[&str] = &[
-    "default", "develop", "development", "disabled", "enabled", "example", "false", "localhost", "mariadb", "postgres", "postgresql",
-    "production", "release", "sqlite", "staging", "testing", "undefined", "verbose", "warning", "0.0.0.0", "127.0.0.1",
+    "default",
+    "develop",
+    "development",
+    "disabled",
+    "enabled",
+    "example",
+    "false",
+    "localhost",
+    "mariadb",
+    "postgres",
+    "postgresql",
+    "production",
+    "release",
+    "sqlite",
+    "staging",
+    "testing",
+    "undefined",
+    "verbose",
+    "warning",
+    "0.0.0.0",
+    "127.0.0.1",
 ];
 
 /// The values that one site keeps secret, in every form they may be printed in. Cheap to clone.
@@ -57,7 +76,8 @@ impl Known {
                 }
             }
             if trimmed.contains(['\n', '\r']) {
-                let lines = trimmed.lines().map(str::trim).filter(|line| line.chars().count() >= SHORTEST_LINE && !line.starts_with("-----"));
+                let lines =
+                    trimmed.lines().map(str::trim).filter(|line| line.chars().count() >= SHORTEST_LINE && !line.starts_with("-----"));
                 lines.filter(|line| worth_hiding(line)).for_each(|line| forms.append(&mut encodings::forms(line)));
             }
         }

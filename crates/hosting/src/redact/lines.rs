@@ -1,5 +1,6 @@
 //! Cuts the stream into lines, hides private keys that go over several of them, and puts each line's secrets out of sight.
 
+use super::assignment;
 use super::pem::{self, Body};
 use super::rules::{self, Hidden};
 
@@ -18,6 +19,8 @@ enum Within {
     Gap { hidden: bool },
     /// A private key that has begun.
     Key { strangers: u8, hidden: usize },
+    /// A YAML block whose head is a secret's name.
+    Block { indent: usize, first: bool },
 }
 
 /// The last stage of the stream.
@@ -109,6 +112,14 @@ impl Lines {
                 Body::Possible if *hidden => return false,
                 _ => self.within = Within::Nothing,
             },
+            Within::Block { indent, first } if Lines::in_block(line, *indent) => {
+                let seen = std::mem::take(first);
+                if seen {
+                    super::placeholder("secret", out);
+                }
+                return seen;
+            }
+            Within::Block { .. } => self.within = Within::Nothing,
             Within::Key { strangers, hidden } => {
                 *hidden += line.len() + 1;
                 if let Some(end) = pem::end(line) {
@@ -131,6 +142,11 @@ impl Lines {
         true
     }
 
+    /// The lines of a block are those that are indented further than its head.
+    fn in_block(line: &[u8], head: usize) -> bool {
+        line.trim_ascii().is_empty() || assignment::indent(line) > head
+    }
+
     fn ordinary(&mut self, line: &[u8], out: &mut Vec<u8>) {
         if !rules::concern(line) {
             out.extend_from_slice(line);
@@ -140,6 +156,8 @@ impl Lines {
         rules::find(line, &mut self.hidden);
         if pem::open(line) {
             self.within = Within::Key { strangers: 0, hidden: 0 };
+        } else if let Some(indent) = assignment::opens_block(line) {
+            self.within = Within::Block { indent, first: true };
         }
         self.hidden.sort_unstable_by_key(|it| (it.start, std::cmp::Reverse(it.end)));
         let mut done = 0;

@@ -85,5 +85,6 @@ fn placeholder(kind: &str, out: &mut Vec<u8>) {
 /// Whether `text` is a placeholder and nothing else, so that redacting twice changes nothing.
 fn is_placeholder(text: &[u8]) -> bool {
     let inside = text.strip_prefix(b"[redacted:").and_then(|rest| rest.strip_suffix(b"]"));
-    inside.is_some_and(|kind| !kind.is_empty() && kind.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'-' || byte.is_ascii_digit()))
+    inside
+        .is_some_and(|kind| !kind.is_empty() && kind.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'-' || byte.is_ascii_digit()))
 }

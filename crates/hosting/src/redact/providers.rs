@@ -158,6 +158,8 @@ pub(super) const PROVIDERS: &[Provider] = &[
     provider("password-hash", &["pbkdf2_sha"], r"pbkdf2_sha[0-9]+\$[0-9]+\$[A-Za-z0-9+/=$]{20,}", Check::Shape),
     provider("bearer-token", &["bearer"], r"(?i)bearer\s+([A-Za-z0-9._~+/-]{12,}=*)", Check::Digit),
     provider("basic-credentials", &["basic"], r"(?i)basic\s+([A-Za-z0-9+/]{10,}={0,2})", Check::Mixed),
+    provider("password", &["password is ", "password was ", "password set to ", "password changed to "], r#"(?i)password\s+(?:is|was|set to|changed to)[:=]?\s+['"]?([^\s'"]+)"#, Check::Digit),
+    provider("password", &["machine"], r"\bmachine\s+\S+\s+login\s+\S+\s+password\s+(\S+)", Check::Shape),
     provider("command-password", &["curl"], r#"\bcurl\b.*?\s(?:-u|--user|--proxy-user)[\s=]*['"]?[^\s'":]*:([^\s'"]+)"#, Check::Shape),
     provider("command-password", &["mysql", "mariadb"], r#"\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump)\b.*?\s-p['"]?([^\s'"]+)"#, Check::Shape),
     provider("command-password", &["sshpass"], r#"\bsshpass\s+-p\s*['"]?([^\s'"]+)"#, Check::Shape),
@@ -189,7 +191,10 @@ pub(super) fn find(at: usize, line: &[u8], hidden: &mut Vec<Hidden>) {
             Check::Digit => text.iter().any(u8::is_ascii_digit),
             Check::Mixed => {
                 let has = |wanted: fn(&u8) -> bool| text.iter().any(wanted);
-                has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit) && (text.len() < 40 || entropy::looks_random(text))
+                has(u8::is_ascii_uppercase)
+                    && has(u8::is_ascii_lowercase)
+                    && has(u8::is_ascii_digit)
+                    && (text.len() < 40 || entropy::looks_random(text))
             }
         };
         // A pattern with a group says itself what is around the secret.

@@ -26,6 +26,7 @@ enum Rule {
     Cookie,
     Name,
     Query,
+    Insert,
     Pem,
     Percent,
     Backslash,
@@ -63,6 +64,7 @@ const KEYWORDS: &[(&str, Rule)] = &[
     ("&hash=", Rule::Query),
     ("?ticket=", Rule::Query),
     ("&ticket=", Rule::Query),
+    ("insert into", Rule::Insert),
     ("-----BEGIN", Rule::Pem),
     ("%3d", Rule::Percent),
     ("%3a", Rule::Percent),
@@ -79,6 +81,11 @@ const KEYWORDS: &[(&str, Rule)] = &[
 /// So many layers of escapes are undone.
 const LAYERS: u8 = 3;
 
+/// So many times the length of a line may be looked at before the rest of it is hidden instead…
+const EFFORT: usize = 32;
+/// …and so many bytes of a short one.
+const LEAST_EFFORT: usize = 4096;
+
 struct Rules {
     keywords: AhoCorasick,
     /// What each keyword calls for, and the keyword itself where its capitals matter.
@@ -86,7 +93,8 @@ struct Rules {
 }
 
 static RULES: LazyLock<Rules> = LazyLock::new(|| {
-    let of_providers = PROVIDERS.iter().enumerate().flat_map(|(at, provider)| provider.keywords.iter().map(move |it| (*it, Rule::Provider(at))));
+    let of_providers =
+        PROVIDERS.iter().enumerate().flat_map(|(at, provider)| provider.keywords.iter().map(move |it| (*it, Rule::Provider(at))));
     let all: Vec<(&'static str, Rule)> = KEYWORDS.iter().copied().chain(of_providers).collect();
     let keywords = AhoCorasick::builder()
         .ascii_case_insensitive(true)
@@ -112,26 +120,56 @@ pub(super) fn find(line: &[u8], hidden: &mut Vec<Hidden>) {
 fn layer(line: &[u8], layers: u8, hidden: &mut Vec<Hidden>) {
     let mut providers = [0_u64; PROVIDERS.len().div_ceil(64)];
     let (mut percent, mut backslash, mut shell, mut armour) = (false, false, false, false);
-    // Several keywords lie in one name ("secret_key"); it is looked at once.
+    // Several keywords lie in one name ("secret_key"); it is looked at once. What is hidden already needs no second look.
     let mut names_until = 0;
+    let first = hidden.len();
+    // A line made for it could have each of thousands of names look at all of the rest.
+    let mut effort = EFFORT * line.len() + LEAST_EFFORT;
     for found in RULES.keywords.find_overlapping_iter(line) {
         let (start, end) = (found.start(), found.end());
         let (rule, exact) = RULES.rules[found.pattern().as_usize()];
         if exact.is_some_and(|exact| &line[start..end] != exact) {
             continue;
         }
-        match rule {
+        let is_hidden = || hidden[first..].last().is_some_and(|last| last.start <= start && end <= last.end);
+        let looked = match rule {
+            Rule::Pem => {
+                armour = true;
+                continue;
+            }
+            Rule::Percent => {
+                percent = true;
+                continue;
+            }
+            Rule::Backslash => {
+                backslash = true;
+                continue;
+            }
+            Rule::Shell => {
+                shell = true;
+                continue;
+            }
+            Rule::Provider(at) => {
+                providers[at / 64] |= 1 << (at % 64);
+                continue;
+            }
+            _ if is_hidden() => continue,
             Rule::Address => structure::address(line, start, hidden),
             Rule::Authorization => structure::authorization(line, start, end, hidden),
             Rule::Cookie => structure::cookie(line, start, end, hidden),
             Rule::Query => structure::query(line, end, hidden),
-            Rule::Name if end > names_until => names_until = assignment::find(line, start, end, hidden),
-            Rule::Name => {}
-            Rule::Pem => armour = true,
-            Rule::Percent => percent = true,
-            Rule::Backslash => backslash = true,
-            Rule::Shell => shell = true,
-            Rule::Provider(at) => providers[at / 64] |= 1 << (at % 64),
+            Rule::Insert => structure::insert(line, end, hidden),
+            Rule::Name if end <= names_until => continue,
+            Rule::Name => {
+                let (name_end, looked) = assignment::find(line, start, end, hidden);
+                names_until = name_end;
+                looked
+            }
+        };
+        effort = effort.saturating_sub(looked.saturating_sub(start));
+        if effort == 0 {
+            hidden.push(Hidden { start, end: line.len(), kind: "undecided" });
+            break;
         }
     }
     if armour {
@@ -145,11 +183,8 @@ fn layer(line: &[u8], layers: u8, hidden: &mut Vec<Hidden>) {
         }
     }
     if layers > 0 {
-        let plain = [
-            percent.then(|| escapes::percent(line)),
-            backslash.then(|| escapes::backslash(line)),
-            shell.then(|| escapes::shell(line)),
-        ];
+        let plain =
+            [percent.then(|| escapes::percent(line)), backslash.then(|| escapes::backslash(line)), shell.then(|| escapes::shell(line))];
         for plain in plain.into_iter().flatten() {
             if plain.text.len() == line.len() {
                 continue;

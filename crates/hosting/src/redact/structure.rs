@@ -5,12 +5,12 @@ use super::rules::{self, Hidden};
 use super::{entropy, is_placeholder};
 
 /// `scheme://user:password@host`; `at` is where `://` is. The user stays when it looks like a name.
-pub(super) fn address(line: &[u8], at: usize, hidden: &mut Vec<Hidden>) {
+pub(super) fn address(line: &[u8], at: usize, hidden: &mut Vec<Hidden>) -> usize {
     let start = at + 3;
     let rest = &line[start..];
     let length = rest.iter().position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'<' | b'>' | b'`')).unwrap_or(rest.len());
     let reach = &rest[..length];
-    let Some(user) = user_part(reach) else { return };
+    let Some(user) = user_part(reach) else { return start + length };
     let colon = memchr::memchr(b':', user);
     let name = &user[..colon.unwrap_or(user.len())];
     let plain_name = name.len() <= 40 && !entropy::looks_random(name) && (colon.is_some() || name.len() < 20);
@@ -18,12 +18,13 @@ pub(super) fn address(line: &[u8], at: usize, hidden: &mut Vec<Hidden>) {
         // `https://token:x-oauth-basic@host` and `https://token@host`
         _ if !plain_name || user.ends_with(b":x-oauth-basic") || user.ends_with(b":") => 0,
         Some(colon) => colon + 1,
-        None => return,
+        None => return start + length,
     };
     let secret = &user[from..];
     if !secret.is_empty() && !is_placeholder(secret) && !assignment::stands_for_nothing(secret) {
         hidden.push(Hidden { start: start + from, end: start + user.len(), kind: "url-password" });
     }
+    start + length
 }
 
 /// What is before the `@` of an address, if that is a user and not part of a path.
@@ -50,9 +51,10 @@ fn user_part(reach: &[u8]) -> Option<&[u8]> {
 const SCHEMES: [&[u8]; 8] = [b"bearer", b"basic", b"token", b"apikey", b"negotiate", b"key", b"ssws", b"bot"];
 
 /// `Authorization: Bearer …`, as header, in JSON, in a list of Ruby or Python.
-pub(super) fn authorization(line: &[u8], start: usize, end: usize, hidden: &mut Vec<Hidden>) {
-    let Some(value) = header_value(line, start, end) else { return };
+pub(super) fn authorization(line: &[u8], start: usize, end: usize, hidden: &mut Vec<Hidden>) -> usize {
+    let Some(value) = header_value(line, start, end) else { return end };
     let Value { mut from, until, quoted } = value;
+    let looked = until;
     let word_end = |from: usize| from + line[from..until].iter().position(|byte| byte.is_ascii_whitespace()).unwrap_or(until - from);
     let first = word_end(from);
     let mut until = until;
@@ -64,17 +66,19 @@ pub(super) fn authorization(line: &[u8], start: usize, end: usize, hidden: &mut 
     } else if first == until && !quoted {
         until = assignment::end_of_word(line, from).min(until);
     } else if assignment::is_prose(&line[from..until]) {
-        return;
+        return looked;
     }
     hide(line, from, until, "authorization", hidden);
+    looked
 }
 
 /// `Cookie: …` and `Set-Cookie: …`, all of it.
-pub(super) fn cookie(line: &[u8], start: usize, end: usize, hidden: &mut Vec<Hidden>) {
-    let Some(Value { from, until, .. }) = header_value(line, start, end) else { return };
+pub(super) fn cookie(line: &[u8], start: usize, end: usize, hidden: &mut Vec<Hidden>) -> usize {
+    let Some(Value { from, until, .. }) = header_value(line, start, end) else { return end };
     if !assignment::is_prose(&line[from..until]) {
         hide(line, from, until, "cookie", hidden);
     }
+    until
 }
 
 struct Value {
@@ -99,11 +103,12 @@ fn header_value(line: &[u8], start: usize, end: usize) -> Option<Value> {
 }
 
 /// A parameter of a query whose name alone says little: `key`, `code`, `sig`. `from` is where its value begins.
-pub(super) fn query(line: &[u8], from: usize, hidden: &mut Vec<Hidden>) {
+pub(super) fn query(line: &[u8], from: usize, hidden: &mut Vec<Hidden>) -> usize {
     let until = end_of_parameter(line, from);
     if until - from >= 6 {
         hide(line, from, until, "query", hidden);
     }
+    until
 }
 
 /// Where the value of a parameter is over.
@@ -117,6 +122,30 @@ fn hide(line: &[u8], from: usize, until: usize, kind: &'static str, hidden: &mut
     if !value.is_empty() && !is_placeholder(value) && !assignment::stands_for_nothing(value) {
         hidden.push(Hidden { start: from, end: from + line[from..until].trim_ascii_end().len(), kind });
     }
+}
+
+/// A value without the scheme before it, as in `Bearer …`.
+pub(super) fn without_scheme(value: &[u8]) -> &[u8] {
+    let space = memchr::memchr(b' ', value).filter(|space| SCHEMES.iter().any(|scheme| value[..*space].eq_ignore_ascii_case(scheme)));
+    space.map_or(value, |space| &value[space + 1..])
+}
+
+/// `insert into member (name, password) values ('ada', '…')`: all literals, since which is which takes a parser.
+pub(super) fn insert(line: &[u8], from: usize, hidden: &mut Vec<Hidden>) -> usize {
+    let statement = &line[from..];
+    let open = memchr::memchr(b'(', statement);
+    let Some(columns) = open.and_then(|open| statement[open..].split(|byte| *byte == b')').next()) else { return line.len() };
+    let names = columns.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+    let secret = names.into_iter().any(|name| assignment::family(name).is_some_and(|family| family != assignment::Family::Key));
+    let mut at = from + open.unwrap_or(0) + columns.len();
+    while secret {
+        let Some(quote) = memchr::memchr(b'\'', &line[at..]) else { break };
+        let start = at + quote + 1;
+        let end = assignment::closing(line, start, b'\'');
+        hide(line, start, end, "sql-value", hidden);
+        at = line.len().min(end + 1);
+    }
+    line.len()
 }
 
 /// Whether the name at `start` is a parameter of a query.

@@ -37,8 +37,14 @@ impl House {
 
     /// Runs to the end with `input` on standard input.
     pub fn filter(&self, args: &[&str], input: &[u8]) -> Output {
-        let mut child =
-            self.command().args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let mut child = self
+            .command()
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
         // One that fails early reads nothing.
         let _ = child.stdin.take().expect("a pipe").write_all(input);
         child.wait_with_output().expect("the binary ends")

@@ -13,7 +13,9 @@ pub const CARRIERS: &[Carrier] = &[
         format!("203.0.113.9 - - [05/Jan/2026:10:00:00 +0000] \"GET /a HTTP/1.1\" 200 512 \"-\" \"probe/1.0 {agent}\"\n")
     }),
     ("stack trace", |text| {
-        format!("Error: request failed: {text}\n    at Client.connect (/app/node_modules/pg/lib/client.js:132:17)\n    at async main (/app/server.js:9:3)\n")
+        format!(
+            "Error: request failed: {text}\n    at Client.connect (/app/node_modules/pg/lib/client.js:132:17)\n    at async main (/app/server.js:9:3)\n"
+        )
     }),
     ("set -x", |text| format!("+ deploy --note '{}'\n+ true\n", text.replace('\'', "'\\''"))),
     ("url-encoded", |text| format!("POST /hook body=payload%3D{}\n", percent(text))),

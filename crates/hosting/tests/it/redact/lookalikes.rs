@@ -26,11 +26,17 @@ pub const LOOKALIKES: &[Lookalike] = &[
     ("syntax error", |d| format!("SyntaxError: Unexpected token < in JSON at position {}", d.number(900))),
     ("expired", |d| format!("token: {} for user {}", d.one(&["expired", "invalid", "missing"]), d.number(900))),
     ("password message", |d| {
-        let message = d.one(&["Password must have at least", "password is too short, minimum", "Invalid password, attempts left", "password: must be longer than"]);
+        let message = d.one(&[
+            "Password must have at least",
+            "password is too short, minimum",
+            "Invalid password, attempts left",
+            "password: must be longer than",
+        ]);
         format!("{message} {}", d.number(9))
     }),
     ("password translation", |d| {
-        let pair = d.one(&["password.required: The password is required", "passwordHint: At least eight characters", "label.password = Passwort"]);
+        let pair =
+            d.one(&["password.required: The password is required", "passwordHint: At least eight characters", "label.password = Passwort"]);
         format!("{pair} ({})", d.number(9))
     }),
     ("password policy", |d| format!("password_length={} password_required=true", d.number(30))),

@@ -52,7 +52,10 @@ fn known_value_of_several_lines_is_hidden_whole_and_line_by_line() {
     let value = "first line of the secret\r\nab\r\nthird line of the secret";
     let known = Known::of([value]);
     assert_eq!(redact::text(&known, &format!("x {value} y\n")), "x [redacted:secret] y\n");
-    assert_eq!(redact::text(&known, "api | first line of the secret\napi | third line of the secret\n"), "api | [redacted:secret]\napi | [redacted:secret]\n");
+    assert_eq!(
+        redact::text(&known, "api | first line of the secret\napi | third line of the secret\n"),
+        "api | [redacted:secret]\napi | [redacted:secret]\n"
+    );
 }
 
 #[test]
