@@ -186,10 +186,10 @@ pub(super) fn find(line: &[u8], start: usize, end: usize, hidden: &mut Vec<Hidde
     let (name_start, name_end) = (start - before, end + after);
     let Some(family) = family(&line[name_start..name_end]) else { return (name_end, name_end) };
     let Some(value) = assigned(line, name_start, name_end) else {
-        if matches!(family, Family::Password | Family::Secret | Family::Token) {
-            if let Some((start, end)) = entropy::beside(line, name_end) {
-                hidden.push(Hidden { start, end, kind: kind(family) });
-            }
+        if family != Family::Key
+            && let Some((start, end)) = entropy::beside(line, name_end)
+        {
+            hidden.push(Hidden { start, end, kind: kind(family) });
         }
         return (name_end, name_end);
     };
@@ -280,7 +280,7 @@ pub(super) fn assigned(line: &[u8], start: usize, end: usize) -> Option<Assigned
         at += 1;
     }
     let spaced = skip(at);
-    let (sign, mut at) = match byte(spaced) {
+    let (sign, behind) = match byte(spaced) {
         // `{"name": "DB_PASSWORD", "value": "…"}` and `<add key="password" value="…">`
         _ if closed && value_beside(&line[spaced..]).is_some() => (Sign::Equals, spaced + value_beside(&line[spaced..])?),
         b')' if line[spaced..].starts_with(b")=(") => (Sign::Parentheses, spaced + 3),
@@ -295,12 +295,11 @@ pub(super) fn assigned(line: &[u8], start: usize, end: usize) -> Option<Assigned
         b',' if closed => (Sign::Equals, spaced + 1),
         b'>' if start > 0 && line[start - 1] == b'<' => (Sign::Tag, spaced + 1),
         quote if spaced > at && QUOTES.contains(&quote) => (Sign::Space, spaced),
-        _ if spaced > at && start > 1 && line[..start].ends_with(b"--") || spaced > at && name_begins_flag(line, start) => {
-            (Sign::Space, spaced)
-        }
+        // `--db-password …`: the dashes belong to the name.
+        _ if spaced > at && line[start..].starts_with(b"--") => (Sign::Space, spaced),
         _ => return None,
     };
-    at = skip(at);
+    let mut at = skip(behind);
     // `Some("…")`, `String("…")`, `b'…'`, `[ "…"`
     let wrapper = line[at..].iter().take(12).take_while(|byte| byte.is_ascii_alphabetic()).count();
     let opened = at + wrapper;
@@ -316,16 +315,9 @@ pub(super) fn assigned(line: &[u8], start: usize, end: usize) -> Option<Assigned
     Some(Assigned { from: at + usize::from(quote.is_some()), quote, sign })
 }
 
-/// `--db-password …`: the dashes belong to the name.
-fn name_begins_flag(line: &[u8], start: usize) -> bool {
-    line[start..].starts_with(b"--")
-}
-
 /// Behind a name in quotes: `, "value": ` or ` value=`; returns its length.
 fn value_beside(rest: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    let skip = |at: usize| at + rest[at..].iter().take_while(|byte| matches!(byte, b' ' | b',' | b'"' | b'\'')).count();
-    at = skip(at);
+    let mut at = rest.iter().take_while(|byte| matches!(byte, b' ' | b',' | b'"' | b'\'')).count();
     if at > 6 || !rest[at..].get(..5)?.eq_ignore_ascii_case(b"value") {
         return None;
     }
@@ -361,7 +353,10 @@ fn is_secret(line: &[u8], name: usize, family: Family, value: &Assigned, text: &
     let words = structure::without_scheme(text).iter().any(u8::is_ascii_whitespace);
     match family {
         Family::Password => !is_label(text),
-        Family::Secret => !is_label(text) && !(words && value.quote.is_some() && is_sentence(text)),
+        Family::Secret => {
+            let sentence = words && value.quote.is_some() && is_sentence(text);
+            !sentence && !is_label(text)
+        }
         _ if query => text.len() >= 6 || text.iter().any(u8::is_ascii_digit),
         Family::Token => !words && (text.len() >= 20 || text.len() >= 8 && !is_word(text)),
         Family::Key => !words && entropy::looks_random(text),

@@ -224,18 +224,13 @@ impl Finder {
                 Found::Nothing => {}
                 Found::Undecided => break Some(at),
                 Found::Secret(start, end) => {
-                    if start > self.done || start == self.done && !self.after_hidden {
-                        out.extend_from_slice(&self.text[self.done..start]);
+                    // What overlaps or touches is one secret.
+                    if start > self.done || !self.after_hidden {
+                        out.extend_from_slice(&self.text[self.done..start.max(self.done)]);
                         super::placeholder("secret", out);
                         self.after_hidden = true;
-                        self.done = end;
-                    } else if !self.after_hidden {
-                        super::placeholder("secret", out);
-                        self.after_hidden = true;
-                        self.done = self.done.max(end);
-                    } else {
-                        self.done = self.done.max(end);
                     }
+                    self.done = self.done.max(end);
                 }
             }
             self.from = at + 1;

@@ -2,7 +2,7 @@
 //!
 //! Lengths are lower bounds wherever the shape is clear without them: a vendor that makes its tokens longer must not leak them.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -169,18 +169,13 @@ pub(super) const PROVIDERS: &[Provider] = &[
 ];
 
 /// Compiled when they are first needed: most never are.
-static PATTERNS: LazyLock<Vec<LazyLock<Regex, Box<dyn FnOnce() -> Regex + Send>>>> = LazyLock::new(|| {
-    let compile = |pattern: &'static str| -> Box<dyn FnOnce() -> Regex + Send> {
-        // Logs are bytes to these patterns: their alphabets are ASCII.
-        Box::new(move || RegexBuilder::new(pattern).unicode(false).build().expect("the patterns are ours"))
-    };
-    PROVIDERS.iter().map(|provider| LazyLock::new(compile(provider.pattern))).collect()
-});
+static PATTERNS: [OnceLock<Regex>; PROVIDERS.len()] = [const { OnceLock::new() }; PROVIDERS.len()];
 
 /// Hides what has the shape of provider number `at`.
 pub(super) fn find(at: usize, line: &[u8], hidden: &mut Vec<Hidden>) {
-    let Provider { kind, check, .. } = PROVIDERS[at];
-    let pattern: &Regex = &PATTERNS[at];
+    let Provider { kind, check, pattern, .. } = PROVIDERS[at];
+    // Logs are bytes to these patterns: their alphabets are ASCII.
+    let pattern = PATTERNS[at].get_or_init(|| RegexBuilder::new(pattern).unicode(false).build().expect("the patterns are ours"));
     let mut from = 0;
     while let Some(captures) = pattern.captures_at(line, from) {
         let Some(whole) = captures.get(0) else { return };

@@ -138,14 +138,16 @@ pub(super) fn insert(line: &[u8], from: usize, hidden: &mut Vec<Hidden>) -> usiz
     let names = columns.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
     let secret = names.into_iter().any(|name| assignment::family(name).is_some_and(|family| family != assignment::Family::Key));
     let mut at = from + open.unwrap_or(0) + columns.len();
-    while secret {
-        let Some(quote) = memchr::memchr(b'\'', &line[at..]) else { break };
+    if !secret {
+        return line.len();
+    }
+    loop {
+        let Some(quote) = memchr::memchr(b'\'', &line[at..]) else { return line.len() };
         let start = at + quote + 1;
         let end = assignment::closing(line, start, b'\'');
         hide(line, start, end, "sql-value", hidden);
         at = line.len().min(end + 1);
     }
-    line.len()
 }
 
 /// Whether the name at `start` is a parameter of a query.

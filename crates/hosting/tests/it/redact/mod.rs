@@ -6,6 +6,7 @@ mod lookalikes;
 mod positives;
 mod properties;
 mod rules;
+mod site;
 mod stream;
 
 use hosting::redact::{self, Known};

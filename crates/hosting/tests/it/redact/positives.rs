@@ -16,6 +16,11 @@ fn bare(prefix: &[&str], random: String) -> Positive {
     Positive { text: format!("{}{random}", prefix.concat()), secret: random }
 }
 
+/// The secret is all of the text.
+fn whole(secret: String) -> Positive {
+    Positive { text: secret.clone(), secret }
+}
+
 fn inside(before: &str, secret: String, after: &str) -> Positive {
     Positive { text: format!("{before}{secret}{after}"), secret }
 }
@@ -50,10 +55,10 @@ pub const VENDORS: &[Class] = &[
         let secret = format!("{}/{}", d.word(DIGITS, 18), d.word(URL_SAFE, 68));
         inside("https://discord.com/api/webhooks/", secret, "")
     }),
-    ("telegram", |d| Positive { text: String::new(), secret: format!("{}:AA{}", d.word("123456789", 10), d.word(URL_SAFE, 33)) }.as_text()),
+    ("telegram", |d| whole(format!("{}:AA{}", d.word("123456789", 10), d.word(URL_SAFE, 33)))),
     ("sendgrid", |d| bare(&["S", "G."], format!("{}.{}", d.word(URL_SAFE, 22), d.word(URL_SAFE, 43)))),
     ("mailgun", |d| bare(&["ke", "y-"], d.word(HEX, 32))),
-    ("mailchimp", |d| Positive { text: String::new(), secret: format!("{}-us{}", d.word(HEX, 32), d.number(21)) }.as_text()),
+    ("mailchimp", |d| whole(format!("{}-us{}", d.word(HEX, 32), d.number(21)))),
     ("brevo", |d| bare(&["xkey", "sib-"], format!("{}-{}", d.word(HEX, 64), d.word(ALNUM, 16)))),
     ("openai", |d| bare(&["sk-", "proj-"], d.word(URL_SAFE, 74))),
     ("anthropic", |d| bare(&["sk-", "ant-api03-"], d.word(URL_SAFE, 93))),
@@ -135,13 +140,6 @@ pub const PLACES: &[Class] = &[
         inside(&head, body.join("\n"), &foot)
     }),
 ];
-
-impl Positive {
-    /// The secret is all of the text.
-    fn as_text(self) -> Positive {
-        Positive { text: self.secret.clone(), secret: self.secret }
-    }
-}
 
 /// Whether any part of the secret that could be recognised is still in `shown`: six letters or digits in a row.
 pub fn survives(secret: &str, shown: &str) -> bool {
