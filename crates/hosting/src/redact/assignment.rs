@@ -260,6 +260,7 @@ pub(super) struct Assigned {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sign {
     Equals,
+    Comma,
     Colon,
     Tag,
     /// `(token)=(…)`, as PostgreSQL names what is there already.
@@ -292,9 +293,11 @@ pub(super) fn assigned(line: &[u8], start: usize, end: usize) -> Option<Assigned
             }
             (if byte(spaced) == b'=' || signs > 1 { Sign::Equals } else { Sign::Colon }, spaced + signs)
         }
-        b',' if closed => (Sign::Equals, spaced + 1),
+        // `('password', '…')`; after a comma only another text in quotes is a value.
+        b',' if closed && byte(end) != b'`' => (Sign::Comma, spaced + 1),
         b'>' if start > 0 && line[start - 1] == b'<' => (Sign::Tag, spaced + 1),
-        quote if spaced > at && QUOTES.contains(&quote) => (Sign::Space, spaced),
+        // `PASSWORD '…'`, but not "pass `--flag`".
+        b'"' | b'\'' if spaced > at && end - start > 4 => (Sign::Space, spaced),
         // `--db-password …`: the dashes belong to the name.
         _ if spaced > at && line[start..].starts_with(b"--") => (Sign::Space, spaced),
         _ => return None,
@@ -312,6 +315,9 @@ pub(super) fn assigned(line: &[u8], start: usize, end: usize) -> Option<Assigned
         return None;
     }
     let quote = Some(line[at]).filter(|byte| QUOTES.contains(byte) && !matches!(sign, Sign::Tag | Sign::Parentheses));
+    if sign == Sign::Comma && quote.is_none() {
+        return None;
+    }
     Some(Assigned { from: at + usize::from(quote.is_some()), quote, sign })
 }
 
