@@ -204,3 +204,18 @@ pub(super) fn find(at: usize, line: &[u8], hidden: &mut Vec<Hidden>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles_and_a_keyword_alone_is_no_secret() {
+        for (at, provider) in PROVIDERS.iter().enumerate() {
+            let mut hidden = Vec::new();
+            find(at, provider.keywords.join(" ").as_bytes(), &mut hidden);
+            assert!(hidden.is_empty(), "{} takes its keywords for secrets", provider.kind);
+            assert!(provider.kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", provider.kind);
+        }
+    }
+}
