@@ -20,6 +20,7 @@ pub mod reconcile;
 pub mod runtime;
 pub mod sites;
 pub mod templates;
+pub mod usage;
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -61,6 +62,8 @@ pub struct Parts {
     pub runtime: Runtime,
     /// How every site was last seen.
     pub board: probes::Board,
+    /// What every site takes of the machine.
+    pub figures: usage::Figures,
     /// Where people reach Innkeeper itself; its host name is never a site's.
     pub public_url: String,
     data: PathBuf,
@@ -118,6 +121,7 @@ impl Hosting {
             proxy,
             runtime,
             board: probes::Board::default(),
+            figures: usage::Figures::default(),
             public_url,
             data,
             builds: Mutex::default(),

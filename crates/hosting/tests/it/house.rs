@@ -48,6 +48,10 @@ pub fn config() -> HostingConfig {
         prepare_templates: false,
         restart_pause_seconds: 300,
         image_cache: std::path::PathBuf::new(),
+        quota_database_mb: 0,
+        quota_files_mb: 0,
+        quota_requests_per_day: 0,
+        quota_bandwidth_gb: 0,
     }
 }
 
