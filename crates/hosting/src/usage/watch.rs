@@ -16,6 +16,7 @@ use super::{ServiceFigures, SiteInMemory, size};
 use crate::Hosting;
 use crate::edge::VISITED;
 use crate::probes::Container;
+use crate::runtime::Runtime;
 use crate::sites::SiteId;
 use crate::templates::Kind;
 
@@ -127,7 +128,8 @@ impl Watcher {
         if let Err(error) = self.know_sites(hosting, &running).await {
             warn!("the sites cannot be read for their figures: {error}");
         }
-        let (reads, requests) = tokio::join!(self.read(hosting, &running), ask(hosting, !self.sites.is_empty()));
+        let has_sites = !self.sites.is_empty();
+        let (reads, requests) = tokio::join!(self.read(hosting, &running), ask(hosting, has_sites));
         let requests = self.compare(requests);
         self.show(hosting, &running, reads, requests);
         self.write_down(hosting).await;
@@ -168,11 +170,8 @@ impl Watcher {
             return reads;
         }
         // None of them: Innkeeper runs in a container itself, or in another name space than Docker.
-        stream::iter(running)
-            .map(|it| async { hosting.runtime.usage(&it.container.id).await.ok().map(|reading| Read { at: Instant::now(), reading }) })
-            .buffered(PARALLEL)
-            .collect()
-            .await
+        let questions = running.iter().map(|it| ask_engine(hosting.runtime.clone(), it.container.id.clone())).collect::<Vec<_>>();
+        stream::iter(questions).buffered(PARALLEL).collect().await
     }
 
     /// What was new since the last time that the edge answered; none when it does not, or for the first time.
@@ -301,6 +300,12 @@ impl Shown {
             requests: site.requests_per_second.map(|rate| rounded(rate * 10.0)),
         }
     }
+}
+
+/// One question to the engine about a container.
+async fn ask_engine(runtime: Runtime, container: String) -> Option<Read> {
+    let reading = runtime.usage(&container).await.ok()?;
+    Some(Read { at: Instant::now(), reading })
 }
 
 /// One question to the edge; none when there is nothing that it could tell of.
