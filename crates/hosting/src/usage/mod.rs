@@ -26,6 +26,7 @@ pub use cgroup::{Reading, Roots};
 pub use edge::Counts;
 use history::Ring;
 pub use history::{Minute, STEP, Sample, history};
+pub use size::measure;
 pub use totals::{Totals, totals};
 pub use watch::{Watcher, run};
 

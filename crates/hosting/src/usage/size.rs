@@ -62,7 +62,12 @@ async fn measure_next(hosting: &Hosting, due: &mut HashMap<String, Timestamp>) -
         Ok(_) | Err(Error::NotFound(_)) => return Ok(()),
         Err(error) => return Err(error),
     };
-    measure(hosting, &site, &running[site.id.as_str()]).await
+    measure_in(hosting, &site, &running[site.id.as_str()]).await
+}
+
+/// Measures a site that runs now, whether or not it is due.
+pub async fn measure(hosting: &Hosting, site: &Site) -> Result<()> {
+    measure_in(hosting, site, &containers(hosting).remove(site.id.as_str()).unwrap_or_default()).await
 }
 
 /// Containers that run, by site and service.
@@ -75,7 +80,7 @@ fn containers(hosting: &Hosting) -> HashMap<String, HashMap<String, String>> {
 }
 
 /// Measures one site and notes what could be measured; what could not keeps its last figure.
-async fn measure(hosting: &Hosting, site: &Site, containers: &HashMap<String, String>) -> Result<()> {
+async fn measure_in(hosting: &Hosting, site: &Site, containers: &HashMap<String, String>) -> Result<()> {
     // Only of templates do we know where data is; in adopted containers nothing is run.
     let Some(template) = templates::find(site.kind) else { return Ok(()) };
     let database = match containers.get(DATABASE) {

@@ -86,7 +86,8 @@ struct Read {
 
 /// What the edge said in this round.
 struct Requests {
-    new: HashMap<ServiceOfSite, Counts>,
+    /// What was new; none for the first time, with which nothing can be compared.
+    new: Option<HashMap<ServiceOfSite, Counts>>,
     /// Seconds since the look before.
     seconds: f64,
 }
@@ -174,13 +175,13 @@ impl Watcher {
         stream::iter(questions).buffered(PARALLEL).collect().await
     }
 
-    /// What was new since the last time that the edge answered; none when it does not, or for the first time.
+    /// What was new since the last time that the edge answered; none when it does not.
     fn compare(&mut self, scrape: Option<Result<(Instant, edge::Scrape)>>) -> Option<Requests> {
         match scrape? {
             Ok((at, scrape)) => {
                 self.edge_is_silent = false;
                 let before = self.edge_asked.replace(at);
-                let new = self.meter.since_last(scrape)?;
+                let new = self.meter.since_last(scrape);
                 Some(Requests { new, seconds: before.map_or(0.0, |before| (at - before).as_secs_f64()) })
             }
             Err(error) => {
@@ -265,15 +266,18 @@ impl SiteInMemory {
     /// Notes what visitors did in this round, and returns it.
     fn take_requests(&mut self, id: &SiteId, requests: &Requests, now: Timestamp) -> Counts {
         let mut whole = Counts::default();
+        // Whoever draws a rate of it needs its beginning, too.
+        let total = self.requests_total.get_or_insert(0);
+        let Some(new) = &requests.new else { return whole };
         for service in VISITED {
             // Traefik tells of a service only once it was asked for.
-            let new = requests.new.get(&(id.clone(), (*service).to_owned())).copied().unwrap_or_default();
+            let new = new.get(&(id.clone(), (*service).to_owned())).copied().unwrap_or_default();
             whole.add(new);
             let count = u32::try_from(new.requests).unwrap_or(u32::MAX - 1);
             let ring = &mut self.services.entry((*service).to_owned()).or_default().ring;
             ring.put(now, Sample { requests: Some(count), ..Sample::default() });
         }
-        self.requests_total = Some(self.requests_total.unwrap_or(0).saturating_add(whole.requests));
+        *total = total.saturating_add(whole.requests);
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let rate = (requests.seconds > 0.0).then(|| whole.requests as f64 / requests.seconds);
         self.requests_per_second = rate;

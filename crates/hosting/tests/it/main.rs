@@ -9,3 +9,4 @@ mod real_stack;
 mod rendering;
 mod samples;
 mod store;
+mod usage;
