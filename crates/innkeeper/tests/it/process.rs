@@ -43,11 +43,17 @@ impl House {
 
     /// Starts a server and waits until it answers.
     pub fn serve(&self) -> Server {
+        self.serve_with(&[])
+    }
+
+    /// The same with further variables.
+    pub fn serve_with(&self, variables: &[(&str, String)]) -> Server {
         let port = free_port();
         let log = self.data.with_extension("log");
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log file");
         let child = self
             .command()
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .stdout(Stdio::null())
             .stderr(file)
