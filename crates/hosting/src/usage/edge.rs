@@ -297,9 +297,8 @@ traefik_service_requests_total_of_another 3"#;
     #[test]
     fn counters_that_go_back_begin_anew() {
         let mut meter = Meter::default();
-        let mut new = |started: &str, requests: u64| {
-            meter.since_last(scrape(started, requests)).map(|new| new[&of("app_aaaaaaaa", "www")].requests)
-        };
+        let mut new =
+            |started: &str, requests: u64| meter.since_last(scrape(started, requests)).map(|new| new[&of("app_aaaaaaaa", "www")].requests);
         assert_eq!(new("1", 100), None, "what was before the first look is nobody's");
         assert_eq!(new("1", 130), Some(30));
         assert_eq!(new("1", 130), Some(0));

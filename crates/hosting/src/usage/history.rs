@@ -207,9 +207,11 @@ impl Recorder {
     pub(super) async fn resume(db: &Db, now: Timestamp, mut ring: impl FnMut(&str, &str, Timestamp, Sample)) -> Result<Recorder> {
         let hour = now.0.div_euclid(HOUR_MS);
         let rows: Vec<(String, String, i64, Vec<u8>)> = db
-            .all(sql("select site_id, service, hour, minutes from usage_hour where hour >= $1 and hour <= $2 order by hour")
-                .bind(hour - 1)
-                .bind(hour))
+            .all(
+                sql("select site_id, service, hour, minutes from usage_hour where hour >= $1 and hour <= $2 order by hour")
+                    .bind(hour - 1)
+                    .bind(hour),
+            )
             .await?;
         let mut recorder = Recorder { minute: Some(now.0.div_euclid(MINUTE_MS) - 1), ..Recorder::default() };
         for (site, service, of, bytes) in rows {

@@ -48,7 +48,8 @@ async fn measure_next(hosting: &Hosting, due: &mut HashMap<String, Timestamp>) -
     let id = SiteId::parse(site)?;
     if !due.contains_key(site) {
         // After a start of ours: the last measurement may be young enough.
-        let last: Option<(Timestamp,)> = hosting.db.optional(sql("select measured_at from usage_size where site_id = $1").bind(&id)).await?;
+        let last: Option<(Timestamp,)> =
+            hosting.db.optional(sql("select measured_at from usage_size where site_id = $1").bind(&id)).await?;
         let last = last.map(|(at,)| at.plus(AGAIN)).filter(|at| *at > now && *at < now.plus(AGAIN));
         if let Some(at) = last {
             due.insert(site.clone(), at);

@@ -34,13 +34,7 @@ impl NewCounts {
         let known = self.0.iter().filter(|((site, _), _)| is_known(site));
         let rows: Vec<Vec<Value>> = known
             .map(|((site, day), counts)| {
-                vec![
-                    site.into(),
-                    (*day).into(),
-                    number(counts.requests),
-                    number(counts.server_errors),
-                    number(counts.bytes_out),
-                ]
+                vec![site.into(), (*day).into(), number(counts.requests), number(counts.server_errors), number(counts.bytes_out)]
             })
             .collect();
         tx.execute_each(

@@ -120,12 +120,8 @@ impl Watcher {
 
     /// Looks at everything once.
     pub async fn go_round(&mut self, hosting: &Hosting) {
-        let running: Vec<Running> = hosting
-            .board
-            .running()
-            .into_iter()
-            .map(|(site, service, container, pid)| Running { site, service, container, pid })
-            .collect();
+        let running: Vec<Running> =
+            hosting.board.running().into_iter().map(|(site, service, container, pid)| Running { site, service, container, pid }).collect();
         if let Err(error) = self.know_sites(hosting, &running).await {
             warn!("the sites cannot be read for their figures: {error}");
         }

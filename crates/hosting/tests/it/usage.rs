@@ -254,11 +254,9 @@ async fn services_of_a_site_are_added_up_and_cut_blocks_are_read_as_far_as_they_
         let (db, now) = (&house.hosting.db, house.hosting.clock.now());
         let hour = now.0 / 3_600_000;
         // 10.5 % and 100 KiB; 20.0 %, 50 KiB and 9 requests.
-        for (service, minutes) in [
-            ("db", vec![105, 0, 100, 0, 0, 0, 255, 255, 255, 255]),
-            ("www", vec![200, 0, 50, 0, 0, 0, 9, 0, 0, 0]),
-            ("api", Vec::new()),
-        ] {
+        for (service, minutes) in
+            [("db", vec![105, 0, 100, 0, 0, 0, 255, 255, 255, 255]), ("www", vec![200, 0, 50, 0, 0, 0, 9, 0, 0, 0]), ("api", Vec::new())]
+        {
             let insert = sql("insert into usage_hour (site_id, service, hour, minutes) values ($1, $2, $3, $4)");
             db.execute(insert.bind(&site.id).bind(service).bind(hour).bind(minutes)).await.unwrap();
         }

@@ -25,7 +25,8 @@ impl Prometheus {
         let port = free_port();
         let example = std::fs::read_to_string(repository().join("monitoring/prometheus/prometheus.yml")).expect("the example");
         // As in the example, but in a hurry.
-        let settings = example.replace("127.0.0.1:8080", &format!("127.0.0.1:{target}")).replace("scrape_interval: 10s", "scrape_interval: 1s");
+        let settings =
+            example.replace("127.0.0.1:8080", &format!("127.0.0.1:{target}")).replace("scrape_interval: 10s", "scrape_interval: 1s");
         assert_ne!(settings, example);
         let file = folder.join("prometheus.yml");
         std::fs::write(&file, settings).expect("it is written");

@@ -100,7 +100,9 @@ fn text_of_sites(sites: &[SiteSeries]) -> String {
     #[expect(clippy::cast_precision_loss, reason = "bytes and counts, far below 2^52")]
     let real = |number: u64| number as f64;
     let site_figures = |figure: &dyn Fn(&SiteSeries) -> Option<f64>| -> Vec<(String, f64)> {
-        let lines = sites.iter().filter_map(|site| Some((format!(r#"site="{}",customer="{}""#, label(&site.site), label(&site.customer)), figure(site)?)));
+        let lines = sites
+            .iter()
+            .filter_map(|site| Some((format!(r#"site="{}",customer="{}""#, label(&site.site), label(&site.customer)), figure(site)?)));
         lines.collect()
     };
     family(&mut text, SITE_CPU, "gauge", "CPU of a service of a site in percent of one core", service_figures(|it| it.cpu_percent));

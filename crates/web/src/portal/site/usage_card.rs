@@ -39,7 +39,8 @@ pub(super) fn card(app: &App, facts: &Facts, totals: &Totals) -> Markup {
 
 /// The part that changes.
 pub(super) fn inside(limits: &HostingConfig, totals: &Totals, now: Timestamp) -> Markup {
-    let of_template = if totals.is_counted { "Measured every 15 minutes; the first figure comes soon." } else { "Not measured in adopted containers." };
+    let of_template =
+        if totals.is_counted { "Measured every 15 minutes; the first figure comes soon." } else { "Not measured in adopted containers." };
     let uncounted = "Not counted: visitors do not come through Innkeeper's edge.";
     html! {
         (size("Database", totals.database_bytes, i64::from(limits.quota_database_mb) * MB, of_template))

@@ -44,7 +44,9 @@ async fn usage_shows_what_was_counted_and_its_limits() {
     .await
     .unwrap();
     db.execute(
-        sql("insert into usage_size (site_id, database_bytes, files_bytes, measured_at) values ($1, 312000000, null, $2)").bind(&site).bind(now),
+        sql("insert into usage_size (site_id, database_bytes, files_bytes, measured_at) values ($1, 312000000, null, $2)")
+            .bind(&site)
+            .bind(now),
     )
     .await
     .unwrap();
@@ -59,7 +61,8 @@ async fn usage_shows_what_was_counted_and_its_limits() {
     assert_eq!(figures.text.matches("class=\"gauge\"").count(), 3, "{}", figures.text);
     let stranger = owner(&test).await;
     for part in ["usage", "figures"] {
-        let refused = test.get(&format!("/sites/{site}?part={part}&layout=serving")).by(&stranger).header("hx-request", "true").send().await;
+        let refused =
+            test.get(&format!("/sites/{site}?part={part}&layout=serving")).by(&stranger).header("hx-request", "true").send().await;
         assert_eq!(refused.status, 404, "{part}");
     }
 }

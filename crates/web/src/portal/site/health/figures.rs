@@ -21,7 +21,8 @@ const HELP: &str = "CPU is what all parts of your site compute, 100 % being one 
                     A restart helps only when memory grows and grows.";
 const CPU_HELP: &str = "All parts of the site together. 100 % is one processor core kept busy.";
 const MEMORY_HELP: &str = "All parts of the site together, without cache that can be given back. At its limit a part is restarted.";
-const REQUESTS_HELP: &str = "What visitors' browsers asked of your site, each second. The arc compares it with the busiest minute of the last hour.";
+const REQUESTS_HELP: &str =
+    "What visitors' browsers asked of your site, each second. The arc compares it with the busiest minute of the last hour.";
 
 /// The gauges with their heading; they keep themselves current.
 pub(in crate::portal::site) fn part(app: &App, facts: &Facts) -> Markup {
@@ -204,7 +205,10 @@ mod tests {
         };
         let seen = SiteFigures { as_of: Some(Timestamp(1)), services: vec![service], cpu_percent: Some(1.0), ..SiteFigures::default() };
         let shown = requests(&seen).into_string();
-        assert!(shown.contains('–') && shown.contains("do not come through Innkeeper&#39;s edge") || shown.contains("Innkeeper's edge"), "{shown}");
+        assert!(
+            shown.contains('–') && shown.contains("do not come through Innkeeper&#39;s edge") || shown.contains("Innkeeper's edge"),
+            "{shown}"
+        );
         let shown = requests(&SiteFigures { is_counted: true, ..seen }).into_string();
         assert!(shown.contains("The edge does not tell"), "{shown}");
     }
