@@ -121,7 +121,7 @@ fn site_row(customer: &str) -> String {
     format!(
         "insert into site (id, customer_id, kind, name, domain, state, template_version, release_id, network_slot, secrets, owner_email,
                            certificate_state, certificate_attempt, created_at, updated_at)
-         values ('{SITE}', '{customer}', 'portfolio', 'Figures', 'figures.sites.localhost', 'active', '1', 'rel_1', 0, '', 'a@b.example',
+         values ('{SITE}', '{customer}', 'portfolio', 'Figures', 'figures.sites.localhost', 'active', '1', 'rel_promtest0000000000', 0, '', 'a@b.example',
                  'pending', 0, 1, 1)"
     )
 }
