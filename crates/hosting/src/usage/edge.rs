@@ -199,7 +199,7 @@ pub struct Meter {
 impl Meter {
     /// What was counted since the look before; `None` for the first one, with which nothing can be compared.
     pub fn since_last(&mut self, scrape: Scrape) -> Option<HashMap<ServiceOfSite, Counts>> {
-        let Some(last) = self.last.replace(scrape.clone()) else { return None };
+        let last = self.last.replace(scrape.clone())?;
         let has_restarted = last.started != scrape.started;
         let new = scrape.services.into_iter().map(|(service, now)| {
             let before = last.services.get(&service).copied().filter(|before| !has_restarted && !now.is_behind(before));
