@@ -205,7 +205,7 @@ mod tests {
         };
         let seen = SiteFigures { as_of: Some(Timestamp(1)), services: vec![service], cpu_percent: Some(1.0), ..SiteFigures::default() };
         let shown = requests(&seen).into_string();
-                assert!(shown.contains('–') && shown.contains("visitors do not come through"), "{shown}");
+        assert!(shown.contains('–') && shown.contains("visitors do not come through"), "{shown}");
         let shown = requests(&SiteFigures { is_counted: true, ..seen }).into_string();
         assert!(shown.contains("The edge does not tell"), "{shown}");
     }
