@@ -21,6 +21,7 @@ pub mod redact;
 pub mod runtime;
 pub mod sites;
 pub mod templates;
+pub mod usage;
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -62,6 +63,8 @@ pub struct Parts {
     pub runtime: Runtime,
     /// How every site was last seen.
     pub board: probes::Board,
+    /// What every site takes of the machine.
+    pub figures: usage::Figures,
     /// Where people reach Innkeeper itself; its host name is never a site's.
     pub public_url: String,
     data: PathBuf,
@@ -119,6 +122,7 @@ impl Hosting {
             proxy,
             runtime,
             board: probes::Board::default(),
+            figures: usage::Figures::default(),
             public_url,
             data,
             builds: Mutex::default(),

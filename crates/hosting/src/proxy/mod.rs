@@ -161,6 +161,17 @@ impl Proxy {
         matches!(request.send().await, Ok(answer) if answer.status().is_success())
     }
 
+    /// Reads Traefik's figures, in Prometheus' text format, piece by piece: with many sites they are long.
+    pub async fn metrics(&self, mut take: impl FnMut(&[u8])) -> Result<()> {
+        let request = self.client.get(self.api("/metrics")).basic_auth("innkeeper", Some(self.password.reveal()));
+        let unreadable = |error| Error::unavailable_because("the edge's figures cannot be read", error);
+        let mut answer = request.send().await.and_then(reqwest::Response::error_for_status).map_err(unreadable)?;
+        while let Some(piece) = answer.chunk().await.map_err(unreadable)? {
+            take(&piece);
+        }
+        Ok(())
+    }
+
     fn api(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.config.api_port)
     }

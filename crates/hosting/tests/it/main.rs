@@ -10,3 +10,4 @@ mod redact;
 mod rendering;
 mod samples;
 mod store;
+mod usage;

@@ -59,17 +59,17 @@ impl House {
 
     /// Starts a server and waits until it answers.
     pub fn serve(&self) -> Server {
-        self.serve_with(&[])
+        self.serve_with::<&str>(&[])
     }
 
-    /// Starts a server with variables that nothing else here has, and waits until it answers.
-    pub fn serve_with(&self, variables: &[(&str, &str)]) -> Server {
+    /// The same with further variables.
+    pub fn serve_with<Value: AsRef<std::ffi::OsStr>>(&self, variables: &[(&str, Value)]) -> Server {
         let port = free_port();
         let log = self.data.with_extension("log");
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log file");
         let child = self
             .command()
-            .envs(variables.iter().copied())
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .stdout(Stdio::null())
             .stderr(file)

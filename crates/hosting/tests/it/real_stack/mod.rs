@@ -11,6 +11,7 @@ mod life;
 mod many;
 mod template;
 mod unfinished;
+mod usage;
 
 use hosting::sites::Site;
 use kit::exec::Command;

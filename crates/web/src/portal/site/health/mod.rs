@@ -1,5 +1,6 @@
 //! The card *Site Health*: how the site is, since when, what was wrong before, and restarting it without asking anyone.
 
+mod figures;
 mod incidents;
 mod restart;
 mod services;
@@ -18,6 +19,7 @@ use ui::feedback::{self, Banner};
 use ui::live::{self, Region};
 use ui::{format, help, icon};
 
+pub(super) use figures::{inside as figures_inside, part as figures};
 pub use restart::restart;
 
 use super::Facts;
