@@ -17,6 +17,7 @@ pub mod operations;
 pub mod probes;
 pub mod proxy;
 pub mod reconcile;
+pub mod redact;
 pub mod runtime;
 pub mod sites;
 pub mod templates;

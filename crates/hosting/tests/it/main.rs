@@ -6,6 +6,7 @@
 mod house;
 mod operations;
 mod real_stack;
+mod redact;
 mod rendering;
 mod samples;
 mod store;

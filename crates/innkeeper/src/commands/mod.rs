@@ -7,6 +7,7 @@ mod demo;
 mod images;
 mod member;
 mod migrate;
+mod redact;
 mod serve;
 mod site;
 mod token;
@@ -34,6 +35,7 @@ pub enum Command {
     Images(images::ImagesCommand),
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    Redact(redact::Redact),
     Completions(completions::Completions),
 }
 
@@ -59,6 +61,7 @@ impl Command {
             Command::Token(command) => command.run(config, output).await,
             Command::Images(command) => command.run(config, output).await,
             Command::Config(command) => command.run(&config),
+            Command::Redact(command) => command.run(config).await,
             Command::Completions(command) => {
                 command.run();
                 Ok(())

@@ -100,3 +100,31 @@ fn data_folder_and_key_are_private() {
     assert_eq!(mode(""), 0o700);
     assert_eq!(mode("secrets/instance.key"), 0o600);
 }
+
+#[test]
+fn redact_filters_input_and_needs_no_data_folder() {
+    let house = House::new();
+    let said = text(&house.filter(&["redact"], b"DB_PASSWORD=sesame\r\nplain \x1b[31mline\x1b[0m\n").stdout);
+    assert_eq!(said, "DB_PASSWORD=[redacted:password]\nplain line\n");
+    assert!(!house.data.exists(), "nothing but the input is needed");
+}
+
+#[test]
+fn redact_hides_the_secrets_of_a_site() {
+    let house = House::new();
+    let customer = house.json(&["customer", "create", "--name", "Ada"]);
+    let customer = customer.split('"').find(|word| word.starts_with("cust_")).expect("an id").to_owned();
+    house.json(&["member", "add", "--email", "ada@example.test", "--name", "Ada", "--customer", &customer]);
+    house.run(&["site", "create", "--customer", &customer, "--name", "x", "--subdomain", "ada", "--no-wait"]);
+    let site = house.json(&["site", "list"]);
+    let site = site.split('"').find(|word| word.starts_with("app_")).expect("an id").to_owned();
+    let folder = house.data.join("sites").join(customer).join(&site);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join(".env"), "MAIL_PASSWORD=\"open sesame\"\nAPP_ENV=production\n").expect("a file");
+    let output = house.filter(&["redact", "--site", &site], b"in production: open sesame, open%20sesame, b3BlbiBzZXNhbWU=\n");
+    let said = text(&output.stdout);
+    assert_eq!(said, "in production: [redacted:secret], [redacted:secret], [redacted:secret]\n", "{}", text(&output.stderr));
+
+    let output = house.filter(&["redact", "--site", "app_aaaaaaaa"], b"anything\n");
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(3), ""), "an unknown site must show nothing");
+}

@@ -1,5 +1,6 @@
 //! The built binary with a data folder of the test's own.
 
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -32,6 +33,21 @@ impl House {
     /// Runs to the end.
     pub fn run(&self, args: &[&str]) -> Output {
         self.command().args(args).output().expect("the binary starts")
+    }
+
+    /// Runs to the end with `input` on standard input.
+    pub fn filter(&self, args: &[&str], input: &[u8]) -> Output {
+        let mut child = self
+            .command()
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        // One that fails early reads nothing.
+        let _ = child.stdin.take().expect("a pipe").write_all(input);
+        child.wait_with_output().expect("the binary ends")
     }
 
     /// Runs to the end, must succeed, and answers in JSON.
