@@ -1,6 +1,7 @@
 //! Docker as seen and driven: state from the Engine API, changes through the Compose plugin with argument vectors.
 
 mod containers;
+mod logs;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
