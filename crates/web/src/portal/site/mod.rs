@@ -221,7 +221,7 @@ fn whole(app: &App, facts: &Facts, left: &Left, report: &health::Report, history
     card::split(
         html! {
             @if !facts.is_adopted() { (ready::card(facts, left.password.as_deref())) }
-            (health::card(facts, report, Markup::default(), Markup::default()))
+            (health::card(facts, report, Markup::default(), health::logs::part(&facts.site.id)))
             (history::card(history, facts.now))
         },
         html! {

@@ -1,6 +1,7 @@
 //! The card *Site Health*: how the site is, since when, what was wrong before, and restarting it without asking anyone.
 
 mod incidents;
+pub(in crate::portal) mod logs;
 mod restart;
 mod services;
 mod uptime;
