@@ -72,10 +72,16 @@ fn mark(marked: &mut String, run: &mut Vec<char>) {
 
 /// What stands for an unreadable character.
 fn visible(character: char) -> String {
+    // Unicode has pictures of control characters, but many fonts do not.
     match u32::from(character) {
-        // Unicode's pictures of control characters: ␀, ␍, ␛, …
-        code @ 0..=0x1f => char::from_u32(0x2400 + code).map(String::from).unwrap_or_default(),
-        0x7f => "␡".to_owned(),
+        0x00 => "⟨NUL⟩".to_owned(),
+        0x07 => "⟨BEL⟩".to_owned(),
+        0x08 => "⟨BS⟩".to_owned(),
+        0x0b => "⟨VT⟩".to_owned(),
+        0x0c => "⟨FF⟩".to_owned(),
+        0x0d => "⟨CR⟩".to_owned(),
+        0x1b => "⟨ESC⟩".to_owned(),
+        0x7f => "⟨DEL⟩".to_owned(),
         0xfffd => "�".to_owned(),
         code => format!("⟨U+{code:04X}⟩"),
     }
@@ -170,8 +176,8 @@ mod tests {
             ("a\u{9b}31mb\u{9d}title\u{9c}c", "abc"),
             ("a\u{1b}]0;no end, so this is read", "a0;no end, so this is read"),
             ("a\u{1b}[12;", "a12;"),
-            ("a\u{1b}", "a␛"),
-            ("a\u{1b}\u{1b}[0mb", "a␛b"),
+            ("a\u{1b}", "a⟨ESC⟩"),
+            ("a\u{1b}\u{1b}[0mb", "a⟨ESC⟩b"),
             ("\u{1b}[2J\u{1b}[1;1Hroot@host", "root@host"),
         ] {
             assert_eq!(shown(line), expected, "{line:?}");
@@ -182,9 +188,9 @@ mod tests {
     fn what_cannot_be_seen_is_marked_and_left_out_of_the_search_for_secrets() {
         let clean = harmless("pass\u{200b}word\u{202e}=\u{0}x".as_bytes());
         assert_eq!(clean.bare, "password=x");
-        assert_eq!(clean.marked.as_deref(), Some("pass⟨U+200B⟩word⟨U+202E⟩=␀x"));
-        assert_eq!(shown("10 %\r20 %\r\n"), "10 %␍20 %");
-        assert_eq!(shown("a\u{2028}b\u{85}c\u{b}d"), "a⟨U+2028⟩b⟨U+0085⟩c␋d");
+        assert_eq!(clean.marked.as_deref(), Some("pass⟨U+200B⟩word⟨U+202E⟩=⟨NUL⟩x"));
+        assert_eq!(shown("10 %\r20 %\r\n"), "10 %⟨CR⟩20 %");
+        assert_eq!(shown("a\u{2028}b\u{85}c\u{b}d"), "a⟨U+2028⟩b⟨U+0085⟩c⟨VT⟩d");
         assert_eq!(shown("\u{feff}tag\u{e0041}"), "⟨U+FEFF⟩tag⟨U+E0041⟩");
         assert_eq!(shown("a\u{fe0f}\tb  "), "a\tb");
     }

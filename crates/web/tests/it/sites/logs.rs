@@ -15,7 +15,7 @@ async fn the_sites_page_does_not_wait_for_logs() {
     settle(&test, &id, "active").await;
     let page = test.get(&format!("/sites/{id}")).by(&owner).send().await.text;
     assert!(page.contains(&format!("hx-get=\"/sites/{id}/logs\"")) && page.contains("Recent logs"));
-    assert!(page.contains(&format!("<noscript><p><a href=\"/sites/{id}/logs\">")), "without scripts there is a link");
+    assert!(page.contains(&format!("<noscript><p class=\"pad\"><a href=\"/sites/{id}/logs\">")), "without scripts there is a link");
     assert!(page.find("id=\"health\"").unwrap() < page.find("Recent logs").unwrap());
     assert!(!page.contains("Logs unavailable"), "they are asked for later");
 }

@@ -95,9 +95,11 @@ pub(in crate::portal::site) fn part(site: &SiteId) -> Markup {
     live::lazy(
         &url,
         html! {
-            div.log-head { h3 { "Recent logs" } }
-            (live::skeleton(5))
-            noscript { p { a href=(url) { "Show the recent logs" } } }
+            div.log-part {
+                div.log-head { h3 { "Recent logs" } }
+                div.pad.needs-js { (live::skeleton(5)) }
+                noscript { p.pad { a href=(url) { "Show the recent logs" } } }
+            }
         },
     )
 }
