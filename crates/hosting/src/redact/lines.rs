@@ -90,7 +90,7 @@ impl Lines {
             let whole = memchr::memrchr2(b' ', b'\t', head).map_or(0, |space| space + 1);
             self.short(&head[..whole], out);
             super::placeholder("long-line", out);
-            if !matches!(self.within, Within::Key { .. }) {
+            if matches!(self.within, Within::Nothing | Within::Gap { .. }) {
                 self.within = Within::Gap { hidden: false };
             }
         }

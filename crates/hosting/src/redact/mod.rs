@@ -23,6 +23,7 @@ mod providers;
 mod rules;
 mod site;
 mod structure;
+mod values;
 
 pub use known::Known;
 pub use lines::LONGEST_LINE;

@@ -44,7 +44,8 @@ pub(super) const PROVIDERS: &[Provider] = &[
     provider("bitbucket-token", &["ATBB"], r"ATBB[A-Za-z0-9_=.-]{20,}", Check::Shape),
     provider("atlassian-token", &["ATATT3", "ATCTT3"], r"AT[AC]TT3[A-Za-z0-9_=.-]{30,}", Check::Shape),
     provider("aws-key", &["AKIA", "ASIA", "ABIA", "ACCA"], r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}", Check::Shape),
-    provider("aws-secret", &["AKIA", "ASIA", "aws"], r"(?:^|[^A-Za-z0-9/+])([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)", Check::Mixed),
+    provider("aws-secret", &["AKIA", "ASIA"], r"(?:^|[^A-Za-z0-9/+])([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)", Check::Shape),
+    provider("aws-secret", &["aws"], r"(?:^|[^A-Za-z0-9/+])([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)", Check::Mixed),
     provider("aws-bedrock-key", &["ABSK"], r"ABSK[A-Za-z0-9+/]{40,}=*", Check::Shape),
     provider("google-api-key", &["AIza"], r"AIza[A-Za-z0-9_-]{30,}", Check::Shape),
     provider("google-oauth", &["GOCSPX-"], r"GOCSPX-[A-Za-z0-9_-]{20,}", Check::Shape),
@@ -200,6 +201,21 @@ pub(super) fn find(at: usize, line: &[u8], hidden: &mut Vec<Hidden>) {
         from = secret.end().max(from + 1);
         if from > line.len() {
             return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles_and_a_keyword_alone_is_no_secret() {
+        for (at, provider) in PROVIDERS.iter().enumerate() {
+            let mut hidden = Vec::new();
+            find(at, provider.keywords.join(" ").as_bytes(), &mut hidden);
+            assert!(hidden.is_empty(), "{} takes its keywords for secrets", provider.kind);
+            assert!(provider.kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", provider.kind);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::assignment::{self, QUOTES};
 use super::rules::{self, Hidden};
-use super::{entropy, is_placeholder};
+use super::{entropy, is_placeholder, values};
 
 /// `scheme://user:password@host`; `at` is where `://` is. The user stays when it looks like a name.
 pub(super) fn address(line: &[u8], at: usize, hidden: &mut Vec<Hidden>) -> usize {
@@ -21,7 +21,7 @@ pub(super) fn address(line: &[u8], at: usize, hidden: &mut Vec<Hidden>) -> usize
         None => return start + length,
     };
     let secret = &user[from..];
-    if !secret.is_empty() && !is_placeholder(secret) && !assignment::stands_for_nothing(secret) {
+    if !secret.is_empty() && !is_placeholder(secret) && !values::stands_for_nothing(secret) {
         hidden.push(Hidden { start: start + from, end: start + user.len(), kind: "url-password" });
     }
     start + length
@@ -65,7 +65,7 @@ pub(super) fn authorization(line: &[u8], start: usize, end: usize, hidden: &mut 
         }
     } else if first == until && !quoted {
         until = assignment::end_of_word(line, from).min(until);
-    } else if assignment::is_prose(&line[from..until]) {
+    } else if values::is_prose(&line[from..until]) {
         return looked;
     }
     hide(line, from, until, "authorization", hidden);
@@ -75,7 +75,7 @@ pub(super) fn authorization(line: &[u8], start: usize, end: usize, hidden: &mut 
 /// `Cookie: …` and `Set-Cookie: …`, all of it.
 pub(super) fn cookie(line: &[u8], start: usize, end: usize, hidden: &mut Vec<Hidden>) -> usize {
     let Some(Value { from, until, .. }) = header_value(line, start, end) else { return end };
-    if !assignment::is_prose(&line[from..until]) {
+    if !values::is_prose(&line[from..until]) {
         hide(line, from, until, "cookie", hidden);
     }
     until
@@ -119,7 +119,7 @@ pub(super) fn end_of_parameter(line: &[u8], from: usize) -> usize {
 
 fn hide(line: &[u8], from: usize, until: usize, kind: &'static str, hidden: &mut Vec<Hidden>) {
     let value = line[from..until].trim_ascii();
-    if !value.is_empty() && !is_placeholder(value) && !assignment::stands_for_nothing(value) {
+    if !value.is_empty() && !is_placeholder(value) && !values::stands_for_nothing(value) {
         hidden.push(Hidden { start: from, end: from + line[from..until].trim_ascii_end().len(), kind });
     }
 }

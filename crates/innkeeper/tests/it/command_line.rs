@@ -117,7 +117,7 @@ fn redact_hides_the_secrets_of_a_site() {
     house.json(&["member", "add", "--email", "ada@example.test", "--name", "Ada", "--customer", &customer]);
     house.run(&["site", "create", "--customer", &customer, "--name", "x", "--subdomain", "ada", "--no-wait"]);
     let site = house.json(&["site", "list"]);
-    let site = site.split('"').find(|word| word.starts_with("app_")).expect("an id").to_owned();
+    let site = site.split('"').find(|word| word.starts_with("app_") && *word != "app_id").expect("an id").to_owned();
     let folder = house.data.join("sites").join(customer).join(&site);
     std::fs::create_dir_all(&folder).expect("a folder");
     std::fs::write(folder.join(".env"), "MAIL_PASSWORD=\"open sesame\"\nAPP_ENV=production\n").expect("a file");

@@ -88,6 +88,19 @@ fn key_that_begins_in_the_hidden_part_of_a_line_stays_hidden() {
 }
 
 #[test]
+fn yaml_block_under_a_secret_name_is_hidden() {
+    let text = "db:\n  password: |\n    first\n\n    second\n  host: db\n";
+    assert_eq!(shown(text), "db:\n  password: |\n[redacted:secret]\n  host: db\n");
+}
+
+#[test]
+fn line_that_takes_too_much_to_decide_is_hidden() {
+    let line = "key=".repeat(LONGEST_LINE / 4);
+    let shown = shown(&format!("{line}\nnext\n"));
+    assert!(shown.ends_with("[redacted:undecided]\nnext\n") && shown.len() < line.len(), "{}", shown.len());
+}
+
+#[test]
 fn finished_lines_come_out_at_once() {
     let mut redactor = Redactor::new(Known::of(["hunter2hunter2"]));
     let mut out = Vec::new();
