@@ -18,6 +18,7 @@ use super::read::{self, Raw, Source};
 use super::{Places, Severity};
 use crate::Hosting;
 use crate::redact::{self, Known};
+use crate::runtime::Writer;
 use crate::sites::{self, Site, SiteId};
 
 /// How often Docker is asked.
@@ -56,7 +57,7 @@ pub async fn follow(
         return Err(Error::invalid("after", "must be the time of a line"));
     }
     Places::of(hosting, &site, service.as_deref())?;
-    let known = super::known(hosting, &site).await?;
+    let known = super::known(hosting, &site, Vec::new()).await?;
     let place = FOLLOWERS.try_acquire().map_err(|_| Error::Throttled {
         message: "Too many people follow logs right now.".to_owned(),
         retry_after: Duration::from_secs(5),
@@ -68,6 +69,7 @@ pub async fn follow(
         site,
         service,
         known,
+        writers: HashMap::new(),
         after,
         seen: HashMap::new(),
         beat,
@@ -89,6 +91,8 @@ struct Follower {
     site: Site,
     service: Option<String>,
     known: Known,
+    /// Containers that were looked at, by id; `known` holds what all of them must hide.
+    writers: HashMap<String, Writer>,
     after: Option<String>,
     /// Stamp of the last line that was handed on, of each service's outputs. A container that took another one's place goes on
     /// with its service's.
@@ -104,12 +108,16 @@ impl Follower {
             Ok(places) => places,
             Err(error) => return Followed { lines: Vec::new(), problem: error.public_message() },
         };
-        let reads = places.containers.into_iter().map(|(service, container)| {
+        let mut followed = Followed::default();
+        if let Err(error) = self.get_to_know(&places.containers).await {
+            followed.problem = error.public_message();
+        }
+        let reads = places.containers.into_iter().filter_map(|(service, container)| {
+            let writer = self.writers.get(&container)?;
             let since = self.since(&service);
             let runtime = &self.hosting.runtime;
-            async move { (service, read::tail(runtime, &container, LINES, since).await) }
+            Some(async move { (service, read::tail(runtime, &container, writer, LINES, since).await) })
         });
-        let mut followed = Followed::default();
         let mut found = Vec::new();
         for (service, read) in join_all(reads).await {
             match read {
@@ -137,6 +145,27 @@ impl Follower {
             Err(_) => followed.problem = "Some lines could not be read".to_owned(),
         }
         followed
+    }
+
+    /// Looks at containers that are new, so that what they must hide is known before they are read.
+    async fn get_to_know(&mut self, containers: &[(String, String)]) -> Result<()> {
+        let strangers: Vec<&String> = containers.iter().map(|(_, id)| id).filter(|id| !self.writers.contains_key(*id)).collect();
+        if strangers.is_empty() {
+            return Ok(());
+        }
+        let looks = join_all(strangers.iter().map(|id| read::look(&self.hosting.runtime, id))).await;
+        let mut writers = self.writers.clone();
+        let mut failure = None;
+        for (id, look) in strangers.into_iter().zip(looks) {
+            match look {
+                Ok(writer) => drop(writers.insert(id.clone(), writer)),
+                Err(error) => failure = Some(error),
+            }
+        }
+        let environment = writers.values().flat_map(|writer| writer.environment.clone()).collect();
+        self.known = super::known(&self.hosting, &self.site, environment).await?;
+        self.writers = writers;
+        failure.map_or(Ok(()), Err)
     }
 
     /// From when on to ask: a little before the oldest of what was seen, because a line has the time of its beginning.

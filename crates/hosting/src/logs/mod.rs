@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 
 use crate::Hosting;
 use crate::redact::{self, Known};
+use crate::runtime::Writer;
 use crate::sites::{self, Site, SiteId};
 use line::Entry;
 
@@ -93,14 +94,18 @@ pub async fn recent(hosting: &Hosting, scope: &Scope, site: &SiteId, wanted: &Wa
         return Err(Error::invalid("search", format!("must have at most {LONGEST_SEARCH} letters")));
     }
     let places = Places::of(hosting, &site, wanted.service.as_deref())?;
-    let known = known(hosting, &site).await?;
     let queued = tokio::time::timeout(QUEUE, READS.acquire()).await;
     let Ok(Ok(_turn)) = queued else { return Err(Error::unavailable("Many logs are being read right now; try again in a moment")) };
 
     let window = if wanted.order == Order::ErrorsFirst || !search.is_empty() { WINDOW } else { lines };
-    let reads = places.containers.iter().map(|(service, container)| async {
-        let read = read::tail(&hosting.runtime, container, window, None).await;
-        (service.clone(), read)
+    // The environments come first: what cannot be looked at is not read, because it is not known what to hide.
+    let looks = places.containers.iter().map(|(_, container)| read::look(&hosting.runtime, container));
+    let looks: Vec<Result<Writer>> = join_all(looks).await;
+    let environment = looks.iter().flatten().flat_map(|writer| writer.environment.clone()).collect();
+    let known = known(hosting, &site, environment).await?;
+    let reads = places.containers.iter().zip(looks).map(|((service, container), look)| async {
+        let read = async { read::tail(&hosting.runtime, container, &look?, window, None).await };
+        (service.clone(), read.await)
     });
     let (mut raws, mut unreadable, mut failure) = (Vec::new(), Vec::new(), None);
     for (service, read) in join_all(reads).await {
@@ -124,9 +129,9 @@ pub async fn recent(hosting: &Hosting, scope: &Scope, site: &SiteId, wanted: &Wa
 }
 
 /// What must be hidden. It stands in a file too, which is read away from the threads that answer requests.
-async fn known(hosting: &Hosting, site: &Site) -> Result<Known> {
+async fn known(hosting: &Hosting, site: &Site, environment: Vec<String>) -> Result<Known> {
     let (hosting, site) = (hosting.clone(), site.clone());
-    let read = tokio::task::spawn_blocking(move || redact::known_of(&hosting, &site)).await;
+    let read = tokio::task::spawn_blocking(move || redact::known_with(&hosting, &site, &environment)).await;
     read.map_err(|error| Error::internal(format!("reading what a site keeps secret: {error}")))?
 }
 

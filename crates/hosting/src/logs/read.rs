@@ -7,7 +7,7 @@ use bollard::container::LogOutput;
 use futures_util::StreamExt;
 use kit::{Error, Result, Timestamp};
 
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Writer};
 
 /// How long the engine may take for one service.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -51,10 +51,15 @@ pub(super) struct Raw {
     pub is_finished: bool,
 }
 
+/// Looks at a container before its log is read.
+pub(super) async fn look(runtime: &Runtime, container: &str) -> Result<Writer> {
+    tokio::time::timeout(PATIENCE, runtime.writer(container)).await.map_err(|_| slow())?
+}
+
 /// The last lines of a container, oldest first: `lines` of them, if there are so many within the limits.
-pub(super) async fn tail(runtime: &Runtime, container: &str, lines: usize, since: Option<Timestamp>) -> Result<Vec<Raw>> {
+pub(super) async fn tail(runtime: &Runtime, container: &str, writer: &Writer, lines: usize, since: Option<Timestamp>) -> Result<Vec<Raw>> {
     let read = async {
-        let most = if runtime.has_terminal(container).await? { OF_A_TERMINAL } else { usize::MAX };
+        let most = if writer.has_terminal { OF_A_TERMINAL } else { usize::MAX };
         let pieces = lines.saturating_mul(PIECES_A_LINE).max(LEAST_PIECES).min(most);
         let mut found = collect(runtime, container, pieces, since).await?;
         if found.is_none() {
@@ -62,10 +67,13 @@ pub(super) async fn tail(runtime: &Runtime, container: &str, lines: usize, since
         }
         found.ok_or_else(|| Error::conflict("its log has larger lines than can be shown"))
     };
-    let slow = || Error::unavailable("Docker takes too long to answer");
     let mut found = tokio::time::timeout(PATIENCE, read).await.map_err(|_| slow())??;
     found.drain(..found.len().saturating_sub(lines));
     Ok(found)
+}
+
+fn slow() -> Error {
+    Error::unavailable("Docker takes too long to answer")
 }
 
 /// Reads so many pieces; `None` when they are more than the budget allows.

@@ -24,11 +24,21 @@ impl Runtime {
         Ok(engine.logs(container, Some(options.build())).map(|piece| piece.map_err(refused)))
     }
 
-    /// Whether a container writes to a terminal: its log then has no frames, and is one stream.
-    pub(crate) async fn has_terminal(&self, container: &str) -> Result<bool> {
+    /// What must be known of a container before its log is read.
+    pub(crate) async fn writer(&self, container: &str) -> Result<Writer> {
         let found = self.engine()?.inspect_container(container, None::<InspectContainerOptions>).await.map_err(refused)?;
-        Ok(found.config.and_then(|config| config.tty) == Some(true))
+        let config = found.config.unwrap_or_default();
+        Ok(Writer { has_terminal: config.tty == Some(true), environment: config.env.unwrap_or_default() })
     }
+}
+
+/// A container as the writer of a log. Not `Debug`: its environment holds secrets.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    /// Whether it writes to a terminal: its log then has no frames, and is one stream.
+    pub has_terminal: bool,
+    /// Its variables, `NAME=value`.
+    pub environment: Vec<String>,
 }
 
 /// The engine's own words may name paths of the host, so that they are not handed on.

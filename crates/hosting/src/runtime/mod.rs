@@ -20,6 +20,7 @@ use crate::sites::{ServiceStates, Site, SiteId};
 use crate::templates::Manifest;
 
 pub use containers::Listed;
+pub(crate) use logs::Writer;
 
 /// How long the containers of a site may take until all are healthy.
 const START_LIMIT: Duration = Duration::from_secs(180);

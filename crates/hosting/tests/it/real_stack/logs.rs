@@ -21,6 +21,9 @@ const GATE: &str = "INNKEEPER_TEST_LOGS_GATE";
 /// Carried by the containers of these tests, so that those of a run that failed can be found.
 const OURS: &str = "innkeeper.test=logs";
 
+/// A secret that only the containers' environment tells of, as an adopted one's.
+const OWN: &str = "market day";
+
 /// 256 MB in lines of 1 KB, then everything bad, then some ordinary lines. `$P` is the site's database password.
 const HOSTILE: &str = r#"
 line=$(perl -e 'print "GET /index.php 200 ", "o" x 1000')
@@ -33,6 +36,7 @@ printf '<script>alert(1)</script>\n'
 printf 'bidi \342\200\256 and no width \342\200\213.\n'
 printf 'forged\r2026-01-01T00:00:00Z over it\n'
 echo "plain $P"
+echo "its own $ADOPTED_DB_PASSWORD, and $(printf '%s' "$ADOPTED_DB_PASSWORD" | base64 -w0)"
 echo "base64 $(printf 'user:%s' "$P" | base64 -w0)"
 echo "url postgres://user:$P@db/site?x=$(printf '%s' "$P" | perl -ne 's/(.)/sprintf("%%%02X", ord $1)/ge; print')"
 printf 'coloured %s\033[1m%s\n' "$(printf '%s' "$P" | cut -c1-16)" "$(printf '%s' "$P" | cut -c17-)"
@@ -76,6 +80,8 @@ impl Scene {
         for label in &labels {
             args.extend(["--label", label]);
         }
+        let own = format!("ADOPTED_DB_PASSWORD={OWN}");
+        args.extend(["--env", &own]);
         args.extend(more);
         args.extend(["debian:12-slim", "sh", "-c", script]);
         docker(&args).await;
@@ -121,7 +127,7 @@ fn assert_no_secret(recent: &Recent, password: &str) {
     let middle = &in_base64[8..in_base64.len() - 8];
     let percent: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
     for line in &recent.lines {
-        for secret in [password, middle, &percent, &password[..16], &password[16..]] {
+        for secret in [password, middle, &percent, &password[..16], &password[16..], OWN, "bWFya2V0IGRheQ"] {
             assert!(!line.text.contains(secret), "{}", line.text);
         }
         assert!(line.text.len() <= 4200, "{} bytes", line.text.len());
