@@ -12,6 +12,7 @@ pub mod env_file;
 mod files;
 pub mod git;
 pub mod images;
+pub mod logs;
 pub mod names;
 pub mod operations;
 pub mod probes;

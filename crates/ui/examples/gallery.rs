@@ -614,10 +614,19 @@ fn site() -> Markup {
                     ..Card::default()
                 }))
                 (card::card(Card {
-                    title: "Recent logs",
-                    actions: button::link("#", Button { label: "Refresh", kind: Kind::Quiet, small: true, icon: Some(icon::refresh_cw()), ..Button::default() }),
                     flush: true,
-                    body: log::block(Log { label: "Recent logs", lines: &lines, collapsed: Some(5), ..Log::default() }),
+                    body: html! {
+                        div.log-part {
+                            div.log-head {
+                                h3 { "Recent logs" }
+                                div.log-actions {
+                                    (button::link("#", Button { label: "Refresh", kind: Kind::Quiet, small: true, icon: Some(icon::refresh_cw()), ..Button::default() }))
+                                    (log::fold("All lines"))
+                                }
+                            }
+                            (log::block(Log { label: "Recent logs", lines: &lines, foldable: true, ..Log::default() }))
+                        }
+                    },
                     ..Card::default()
                 }))
             }, html! {
@@ -658,6 +667,7 @@ fn runtime_log() -> Vec<Line<'static>> {
         source: source.into(),
         severity,
         text: text.into(),
+        ..Line::default()
     };
     vec![
         line("07:11:40", "www", Severity::Info, "GET /works 200 12 ms"),

@@ -10,6 +10,12 @@ use kit::Result;
 ///
 /// Fails when either cannot be read: without them a log must not be shown.
 pub fn known_of(hosting: &Hosting, site: &Site) -> Result<Known> {
+    known_with(hosting, site, &[])
+}
+
+/// The same, and what the variables (`NAME=value`) of its containers say: those of an adopted one stand nowhere else, and one that
+/// was not made anew since a secret changed still has the old one.
+pub fn known_with(hosting: &Hosting, site: &Site, environment: &[String]) -> Result<Known> {
     let secrets = site.open_secrets(&hosting.key)?;
     let path = hosting.site_folder(site).join(".env");
     let file = match std::fs::read_to_string(&path) {
@@ -19,7 +25,8 @@ pub fn known_of(hosting: &Hosting, site: &Site) -> Result<Known> {
         Err(error) => return Err(files::storage(&path, error)),
     };
     let ours = [&secrets.db_password, &secrets.jwt_secret, &secrets.session_secret, &secrets.webhook_secret, &secrets.owner_password];
-    let values: Vec<String> = ours.into_iter().cloned().chain(secret_values(&file)).collect();
+    let values = ours.into_iter().cloned().chain(secret_values(&file));
+    let values: Vec<String> = values.chain(environment.iter().flat_map(|variable| secret_values(variable))).collect();
     Ok(Known::of(values.iter().map(String::as_str)))
 }
 

@@ -2,6 +2,7 @@
 
 mod containers;
 mod stats;
+mod logs;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -20,6 +21,7 @@ use crate::sites::{ServiceStates, Site, SiteId};
 use crate::templates::Manifest;
 
 pub use containers::Listed;
+pub(crate) use logs::Writer;
 
 /// How long the containers of a site may take until all are healthy.
 const START_LIMIT: Duration = Duration::from_secs(180);

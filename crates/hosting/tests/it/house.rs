@@ -13,7 +13,7 @@ use hosting::{EdgeConfig, Hosting, HostingConfig, Ingredients};
 use kit::bus::Bus;
 use kit::jobs::{Registry, Runner};
 use kit::secrets::InstanceKey;
-use kit::testing::{TestDb, databases};
+use kit::testing::{TestDb, databases, sqlite};
 use kit::{Clock, Error, Result, Timestamp, sql};
 
 use crate::samples;
@@ -28,6 +28,11 @@ pub struct House {
 /// One house on each database.
 pub async fn houses() -> Vec<House> {
     houses_with(|_| {}).await
+}
+
+/// One house on SQLite: for what has nothing to do with the database.
+pub async fn small_house() -> House {
+    House::of(sqlite().await, &|_| {})
 }
 
 /// One house on each database, with other settings.

@@ -8,6 +8,7 @@ mod edge;
 mod engine;
 mod isolation;
 mod life;
+mod logs;
 mod many;
 mod template;
 mod unfinished;

@@ -229,7 +229,7 @@ fn whole(app: &App, facts: &Facts, left: &Left, report: &health::Report, totals:
     card::split(
         html! {
             @if !facts.is_adopted() { (ready::card(facts, left.password.as_deref())) }
-            (health::card(facts, report, health::figures(app, facts), Markup::default()))
+            (health::card(facts, report, health::figures(app, facts), health::logs::part(&facts.site.id)))
             (usage_card::card(app, facts, totals))
             (history::card(history, facts.now))
         },

@@ -2,6 +2,7 @@
 
 mod api;
 mod figures;
+mod logs;
 mod pages;
 
 use std::time::Duration;

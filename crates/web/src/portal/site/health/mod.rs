@@ -2,6 +2,7 @@
 
 mod figures;
 mod incidents;
+pub(in crate::portal) mod logs;
 mod restart;
 mod services;
 mod uptime;
