@@ -6,6 +6,7 @@
 pub mod archive;
 pub mod compose;
 pub mod config;
+pub mod doctor;
 pub mod edge;
 pub mod env_file;
 mod files;

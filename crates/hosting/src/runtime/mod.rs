@@ -1,5 +1,7 @@
 //! Docker as seen and driven: state from the Engine API, changes through the Compose plugin with argument vectors.
 
+mod look;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -15,6 +17,8 @@ use kit::{Context, Error, Result, text_enum};
 use crate::compose::{SERVICE_LABEL, SITE_LABEL, network_name, volume_name};
 use crate::sites::{ServiceStates, Site, SiteId};
 use crate::templates::Manifest;
+
+pub use look::{ContainerFacts, DatabaseFacts, EngineFacts, compose_version, database_facts, try_compose};
 
 /// How long the containers of a site may take until all are healthy.
 const START_LIMIT: Duration = Duration::from_secs(180);

@@ -2,6 +2,7 @@
 //! of Docker: its jobs are never worked.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use accounts::customers::{self, NewCustomer};
 use accounts::members::{self, NewMember};
@@ -35,6 +36,11 @@ pub async fn houses_with(settings: impl Fn(&mut HostingConfig)) -> Vec<House> {
     databases().await.into_iter().map(|test| House::of(test, &settings)).collect()
 }
 
+/// One house on SQLite whose data folder is this one.
+pub async fn house_in(data: &Path) -> House {
+    House::at(kit::testing::sqlite().await, &|_| {}, Some(data))
+}
+
 /// The settings of a small house.
 pub fn config() -> HostingConfig {
     HostingConfig {
@@ -52,6 +58,10 @@ pub fn config() -> HostingConfig {
 
 impl House {
     fn of(test: TestDb, settings: &impl Fn(&mut HostingConfig)) -> House {
+        House::at(test, settings, None)
+    }
+
+    fn at(test: TestDb, settings: &impl Fn(&mut HostingConfig), data: Option<&Path>) -> House {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config();
         settings(&mut config);
@@ -63,7 +73,7 @@ impl House {
             config,
             edge: samples::edge_config(),
             public_url: "https://panel.test".to_owned(),
-            data: folder.path().to_owned(),
+            data: data.unwrap_or(folder.path()).to_owned(),
         })
         .unwrap();
         House { hosting, test, _folder: folder }
