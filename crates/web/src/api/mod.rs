@@ -5,6 +5,7 @@
 
 mod audit;
 mod customers;
+mod doctor;
 mod jobs;
 mod me;
 mod members;
@@ -53,4 +54,5 @@ pub fn routes(all: Routes) -> Routes {
         .api(operate, routes!(jobs::list))
         .api(operate, routes!(jobs::retry))
         .api(operate, routes!(jobs::reconcilers))
+        .api(operate, routes!(doctor::examine))
 }
