@@ -7,6 +7,7 @@ pub mod adopt;
 pub mod archive;
 pub mod compose;
 pub mod config;
+pub mod doctor;
 pub mod edge;
 pub mod env_file;
 mod files;

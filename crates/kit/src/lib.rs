@@ -6,6 +6,7 @@
 pub mod bus;
 pub mod config;
 pub mod db;
+pub mod disk;
 pub mod error;
 pub mod exec;
 pub mod fetch;

@@ -229,6 +229,7 @@ fn rail(actor: &Actor, path: &str) -> Vec<RailGroup<'static>> {
                 ("Jobs", "/admin/jobs", icon::list_checks, Permission::OperateHouse),
                 ("Mail", "/admin/mail", icon::mail, Permission::OperateHouse),
                 ("Audit log", "/admin/audit", icon::scroll_text, Permission::ReadAudit),
+                ("Doctor", "/admin/doctor", icon::activity, Permission::OperateHouse),
                 ("Settings", "/admin/settings", icon::settings, Permission::OperateHouse),
             ],
         ),

@@ -345,6 +345,11 @@ fn newest_of(site: &SiteId) -> kit::db::Sql {
     .bind(site)
 }
 
+/// The newest operation of a site, whoever asks.
+pub(crate) async fn last(db: &Db, site: &SiteId) -> Result<Option<Operation>> {
+    db.optional(newest_of(site)).await
+}
+
 /// The newest operation of a site of the scope, with its steps.
 pub async fn newest(db: &Db, scope: &Scope, site: &SiteId) -> Result<Option<(Operation, Vec<Step>)>> {
     sites::get(db, scope, site).await?;

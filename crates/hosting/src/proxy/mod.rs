@@ -1,6 +1,7 @@
 //! Traefik as it runs: starts it, writes routes (temporary name, then rename), and confirms through its API that they arrived.
 
 mod certificate;
+mod look;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -19,6 +20,7 @@ use crate::files::{self, storage};
 use crate::sites::Site;
 
 pub use certificate::{Certificate, Served};
+pub use look::{RouteFile, RouteTaken};
 
 /// Image of the server of holding pages: also the base of every `www`.
 const HOLDING_IMAGE: &str = "nginx:stable";

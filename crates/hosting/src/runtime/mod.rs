@@ -3,6 +3,7 @@
 mod containers;
 mod stats;
 mod logs;
+mod look;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -22,6 +23,7 @@ use crate::templates::Manifest;
 
 pub use containers::Listed;
 pub(crate) use logs::Writer;
+pub use look::{ContainerFacts, DatabaseFacts, EngineFacts, compose_version, database_facts, try_compose};
 
 /// How long the containers of a site may take until all are healthy.
 const START_LIMIT: Duration = Duration::from_secs(180);

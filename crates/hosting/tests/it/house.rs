@@ -2,6 +2,7 @@
 //! of Docker: its jobs are never worked.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use accounts::customers::{self, NewCustomer};
 use accounts::members::{self, NewMember};
@@ -32,7 +33,7 @@ pub async fn houses() -> Vec<House> {
 
 /// One house on SQLite: for what has nothing to do with the database.
 pub async fn small_house() -> House {
-    House::of(sqlite().await, &|_| {})
+    House::of(sqlite().await, &|_| {}, samples::edge_config())
 }
 
 /// One house on each database, with other settings.
@@ -44,6 +45,11 @@ pub async fn houses_with(settings: impl Fn(&mut HostingConfig)) -> Vec<House> {
 pub async fn houses_with_edge(api_port: u16) -> Vec<House> {
     let edge = || EdgeConfig { api_port, ..samples::edge_config() };
     databases().await.into_iter().map(|test| House::of(test, &|_| {}, edge())).collect()
+}
+
+/// One house on SQLite whose data folder is this one.
+pub async fn house_in(data: &Path) -> House {
+    House::at(kit::testing::sqlite().await, &|_| {}, samples::edge_config(), Some(data))
 }
 
 /// The settings of a small house.
@@ -68,6 +74,10 @@ pub fn config() -> HostingConfig {
 
 impl House {
     fn of(test: TestDb, settings: &impl Fn(&mut HostingConfig), edge: EdgeConfig) -> House {
+        House::at(test, settings, edge, None)
+    }
+
+    fn at(test: TestDb, settings: &impl Fn(&mut HostingConfig), edge: EdgeConfig, data: Option<&Path>) -> House {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config();
         settings(&mut config);
@@ -79,7 +89,7 @@ impl House {
             config,
             edge,
             public_url: "https://panel.test".to_owned(),
-            data: folder.path().to_owned(),
+            data: data.unwrap_or(folder.path()).to_owned(),
         })
         .unwrap();
         House { hosting, test, _folder: folder }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod doctor;
 mod house;
 mod operations;
 mod real_stack;

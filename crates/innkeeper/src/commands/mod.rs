@@ -4,6 +4,7 @@ mod completions;
 mod config;
 mod customer;
 mod demo;
+mod doctor;
 mod images;
 mod member;
 mod migrate;
@@ -11,6 +12,8 @@ mod redact;
 mod serve;
 mod site;
 mod token;
+
+use std::process::ExitCode;
 
 use kit::Result;
 use web::config::Config;
@@ -36,6 +39,7 @@ pub enum Command {
     #[command(subcommand)]
     Config(config::ConfigCommand),
     Redact(redact::Redact),
+    Doctor(doctor::Doctor),
     Completions(completions::Completions),
 }
 
@@ -49,8 +53,8 @@ impl Command {
         }
     }
 
-    /// Runs it.
-    pub async fn run(self, config: Config, output: Output) -> Result<()> {
+    /// Runs it; the code is what the process ends with when nothing failed.
+    pub async fn run(self, config: Config, output: Output) -> Result<ExitCode> {
         match self {
             Command::Serve(command) => command.run(config, output).await,
             Command::Demo(command) => command.run(config, output).await,
@@ -62,10 +66,12 @@ impl Command {
             Command::Images(command) => command.run(config, output).await,
             Command::Config(command) => command.run(&config),
             Command::Redact(command) => command.run(config).await,
+            Command::Doctor(command) => return command.run(config, output).await,
             Command::Completions(command) => {
                 command.run();
                 Ok(())
             }
         }
+        .map(|()| ExitCode::SUCCESS)
     }
 }

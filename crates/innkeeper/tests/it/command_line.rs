@@ -128,3 +128,40 @@ fn redact_hides_the_secrets_of_a_site() {
     let output = house.filter(&["redact", "--site", "app_aaaaaaaa"], b"anything\n");
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(3), ""), "an unknown site must show nothing");
 }
+
+#[test]
+fn the_doctor_works_without_docker_and_server_and_tells_by_its_exit_code() {
+    use std::os::unix::fs::PermissionsExt;
+    let house = House::new();
+    let output = house.run(&["doctor", "--json"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(20), "without Docker something does not work: {said}");
+    assert!(said.contains("\"severity\": \"bad\"") && said.contains("Docker does not answer"), "{said}");
+
+    std::fs::set_permissions(house.data.join("secrets/instance.key"), std::fs::Permissions::from_mode(0o644)).expect("its mode is set");
+    let output = house.run(&["doctor"]);
+    let said = text(&output.stdout);
+    let key = house.data.canonicalize().expect("the folder").join("secrets/instance.key");
+    assert!(said.starts_with("BAD ") && said.contains(&format!("→ `chmod 600 {}`", key.display())), "{said}");
+    assert!(said.contains("No server has worked for this house yet") && said.contains("not working"), "{said}");
+
+    let output = house.run(&["doctor", "app_aaaaaaaa"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let output = house.command().env("INNKEEPER_EDGE__HTTP_PORT", "many").arg("doctor").output().expect("the binary starts");
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_doctor_tells_of_a_database_that_is_away() {
+    let house = House::new();
+    let output = house
+        .command()
+        .env("DATABASE_URL", "postgres://innkeeper:sesame@127.0.0.1:1/house")
+        .arg("doctor")
+        .output()
+        .expect("the binary starts");
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(20), "{said} {}", text(&output.stderr));
+    assert!(said.contains("Innkeeper does not open") && said.contains("PostgreSQL") && !said.contains("sesame"), "{said}");
+    assert!(said.contains("data folder") && said.contains("Docker does not answer"), "what can be looked at is: {said}");
+}

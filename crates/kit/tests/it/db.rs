@@ -365,3 +365,15 @@ fn values_take_what_slices_have() {
     assert_eq!(Value::from(Mood::Glad), Value::Text("glad".to_owned()));
     assert_eq!(Value::from(serde_json::json!({"a": [1]})), Value::Text(r#"{"a":[1]}"#.to_owned()));
 }
+
+#[tokio::test]
+async fn a_database_knows_its_size_and_connections() {
+    for test in kit::testing::databases().await {
+        let vitals = kit::db::dialect::vitals(&test.db).await.unwrap();
+        assert!(vitals.bytes > 4096, "{}: {vitals:?}", test.name);
+        match vitals.connections {
+            Some((used, most)) => assert!(test.name == "postgres" && used >= 1 && used <= most, "{vitals:?}"),
+            None => assert_eq!(test.name, "sqlite"),
+        }
+    }
+}

@@ -6,6 +6,7 @@
 mod audit;
 mod container;
 mod customers;
+mod doctor;
 mod jobs;
 mod logs;
 mod me;
@@ -60,4 +61,5 @@ pub fn routes(all: Routes) -> Routes {
         .api(operate, routes!(jobs::list))
         .api(operate, routes!(jobs::retry))
         .api(operate, routes!(jobs::reconcilers))
+        .api(operate, routes!(doctor::examine))
 }

@@ -4,6 +4,7 @@ mod archive;
 mod certificates;
 mod crash;
 mod disk;
+mod doctor;
 mod edge;
 mod engine;
 mod isolation;

@@ -62,6 +62,7 @@ struct Facts {
     url: String,
     repository_url: String,
     may_write: bool,
+    may_examine: bool,
     now: Timestamp,
 }
 
@@ -112,6 +113,7 @@ impl Facts {
             url: app.hosting.url(&site),
             repository_url: app.hosting.repository_url(&site),
             may_write: actor.can(Permission::WriteSites),
+            may_examine: scope.is_house() && actor.can(Permission::OperateHouse),
             now: app.clock.now(),
             site,
             newest,
