@@ -1,9 +1,9 @@
 //! Docker as seen and driven: state from the Engine API, changes through the Compose plugin with argument vectors.
 
 mod containers;
-mod stats;
 mod logs;
 mod look;
+mod stats;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

@@ -115,6 +115,7 @@ pub(super) mod tests {
         let operation = |state, error: Option<&str>| Operation {
             id: OperationId::parse("op_000000000000000001").unwrap(),
             site_id: SiteId::parse("app_aaaaaaaa").unwrap(),
+            service: None,
             kind: OperationKind::Start,
             state,
             requested_by: "Ada".to_owned(),
