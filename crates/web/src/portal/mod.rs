@@ -22,7 +22,6 @@ use crate::routes::{Access, Limits, Routes};
 pub fn routes(routes: Routes) -> Routes {
     let read = Access::May(Permission::ReadSites);
     let write = Access::May(Permission::WriteSites);
-    let follow = Access::House(Permission::OperateHouse);
     let as_it_comes = Limits { unhurried: true, ..Limits::default() };
     routes
         .get("/sites", read, list::page)
@@ -34,7 +33,7 @@ pub fn routes(routes: Routes) -> Routes {
         .get("/sites/{app}", read, site::page)
         .get("/sites/{app}/logs", read, site::health::logs::page)
         .get("/sites/{app}/logs.txt", read, site::health::logs::download)
-        .on("GET", "/sites/{app}/logs/follow", follow, as_it_comes, get(site::health::logs::follow))
+        .on("GET", "/sites/{app}/logs/follow", read, as_it_comes, get(site::health::logs::follow))
         .post("/sites/{app}/start", write, site::actions::start)
         .post("/sites/{app}/restart", write, site::health::restart)
         .post("/sites/{app}/stop", write, site::actions::stop)

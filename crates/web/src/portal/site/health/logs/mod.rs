@@ -113,7 +113,7 @@ pub async fn page(State(app): State<App>, Caller(actor): Caller, view: View, Pat
     let site = sites::get(&app.db, &actor.scope(), &id).await?;
     let is_part = view.is_fragment();
     let seen = look(&app, &actor, &site, asked.wanted(if is_part { LINES } else { LONG_LINES[1] })).await?;
-    let may_follow = actor.scope().is_house() && actor.can(Permission::OperateHouse);
+    let may_follow = may_follow(&actor);
     let place = if is_part { Place::Part } else { Place::Page { may_follow } };
     let shown = Shown { site: &site.id, asked: &asked, seen: &seen, place, now: app.clock.now() };
     if is_part {
@@ -128,6 +128,11 @@ pub async fn page(State(app): State<App>, Caller(actor): Caller, view: View, Pat
         body: card::card(Card { flush: true, body: inside(&shown), ..Card::default() }),
         ..Page::default()
     }))
+}
+
+/// A stream holds a connection and asks Docker every second.
+fn may_follow(actor: &Actor) -> bool {
+    actor.scope().is_house() && actor.can(Permission::OperateHouse)
 }
 
 /// A failure that may pass is part of what is shown: the rest of the page stands, and offers to look again.
@@ -189,6 +194,11 @@ pub struct Following {
 
 /// Sends new lines as they come, a JSON object a second, for a minute: the reader asks again, and is checked again.
 pub async fn follow(State(app): State<App>, Caller(actor): Caller, Path(id): Path<SiteId>, Query(asked): Query<Following>) -> Answer {
+    // First whether it is there for them: somebody else's site is not, whatever their role.
+    sites::get(&app.db, &actor.scope(), &id).await?;
+    if !may_follow(&actor) {
+        return Err(Error::forbidden("logs are followed by admins").into());
+    }
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let beats = logs::follow(&app.hosting, &actor.scope(), &id, given(asked.service), given(asked.after)).await?;
     let body = Body::from_stream(beats.map(|followed| Ok::<_, Infallible>(beat(followed))));
