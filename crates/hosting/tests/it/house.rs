@@ -22,7 +22,7 @@ use crate::samples;
 pub struct House {
     pub hosting: Hosting,
     pub test: TestDb,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// One house on each database.
@@ -67,7 +67,22 @@ impl House {
             data: folder.path().to_owned(),
         })
         .unwrap();
-        House { hosting, test, _folder: folder }
+        House { hosting, test, folder: folder }
+    }
+
+    /// The same house as a server finds it that was just started: same database and clock, nothing in memory.
+    pub fn reopen(&self) -> Hosting {
+        Hosting::open(Ingredients {
+            db: self.hosting.db.clone(),
+            clock: self.hosting.clock.clone(),
+            key: InstanceKey::ephemeral(),
+            bus: Bus::default(),
+            config: self.hosting.config.clone(),
+            edge: samples::edge_config(),
+            public_url: self.hosting.public_url.clone(),
+            data: self.folder.path().to_owned(),
+        })
+        .unwrap()
     }
 
     /// A customer and their owner, signed in.

@@ -5,6 +5,7 @@
 
 mod house;
 mod operations;
+mod probes;
 mod real_stack;
 mod rendering;
 mod samples;

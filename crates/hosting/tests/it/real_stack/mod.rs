@@ -6,6 +6,7 @@ mod crash;
 mod disk;
 mod edge;
 mod engine;
+mod health;
 mod isolation;
 mod life;
 mod many;
