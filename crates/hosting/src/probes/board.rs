@@ -169,10 +169,10 @@ impl Board {
     pub(super) fn note(&self, site: &str, service: &str, container: Container, reading: Reading) -> bool {
         let mut seen = self.write();
         let services = seen.services.entry(site.to_owned()).or_default();
-        if let Some((known, before)) = services.get(service) {
-            if (*known == container && *before == reading) || (known.id != container.id && !reading.replaces(before)) {
-                return false;
-            }
+        if let Some((known, before)) = services.get(service)
+            && ((*known == container && *before == reading) || (known.id != container.id && !reading.replaces(before)))
+        {
+            return false;
         }
         services.insert(service.to_owned(), (container, reading));
         true

@@ -67,7 +67,7 @@ impl House {
             data: folder.path().to_owned(),
         })
         .unwrap();
-        House { hosting, test, folder: folder }
+        House { hosting, test, folder }
     }
 
     /// The same house as a server finds it that was just started: same database and clock, nothing in memory.

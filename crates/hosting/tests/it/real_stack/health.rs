@@ -91,6 +91,11 @@ async fn stand_in(site: &Site, options: &[&str], command: &str) {
     docker(&args).await;
 }
 
+/// Gives a container another limit of memory, and tells Docker whether to start it again.
+async fn resize(container: &str, memory: &str, restart: &str) {
+    docker(&["update", "--memory-reservation", "6m", "--memory", memory, "--memory-swap", memory, "--restart", restart, container]).await;
+}
+
 async fn stand_in_goes() {
     docker(&["rm", "--force", "innkeeper-test-stand-in"]).await;
 }
@@ -197,14 +202,14 @@ async fn what_happens_to_containers_is_seen_told_and_mended() {
 
     // One that cannot come back: the verdict has words, and the pause is short.
     docker(&["stop", "--time", "1", &alert]).await;
-    docker(&["update", "--memory", "6m", "--memory-swap", "6m", "--restart", "no", &alert]).await;
+    resize(&alert, "6m", "no").await;
     let error = restarted(&stack, &site, Some("alert")).await.unwrap_err().to_string();
     assert!(error.starts_with("step restart:") && error.contains("alert is "), "{error}");
     let until_then = restart::blocked_until(hosting, &site.id).await.unwrap().expect("a short pause is left");
     let left = until_then.since(hosting.clock.now());
     assert!(left <= Duration::from_secs(30) && left > Duration::from_secs(20), "{left:?}");
     until_noted(hosting, &site, "alert", Cause::OutOfMemory, true).await;
-    docker(&["update", "--memory", "256m", "--memory-swap", "512m", "--restart", "unless-stopped", &alert]).await;
+    resize(&alert, "256m", "unless-stopped").await;
     restarted(&stack, &site, Some("alert")).await.unwrap();
     until_running(hosting, &site, SOON, "came back").await;
 
