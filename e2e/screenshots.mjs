@@ -97,7 +97,7 @@ async function everything(folder) {
   const pages = {
     nobody: ['/sign-in', '/forgot-password', '/reset/spent', '/nothing-here', '/api/docs'],
     owner: ['/sites', '/sites/new', site, '/account', '/account/members', '/account/activity', '/account/tokens', '/account/tokens/new', '/account/sessions', '/members/invite'],
-    admin: ['/admin/customers', '/admin/customers/new', '/admin/staff', '/admin/sites', '/admin/jobs', '/admin/mail', '/admin/audit', '/admin/settings', '/sites/new'],
+    admin: ['/admin/customers', '/admin/customers/new', '/admin/staff', '/admin/sites', '/admin/jobs', '/admin/mail', '/admin/audit', '/admin/doctor?run=now', '/admin/settings', '/sites/new'],
     concierge: ['/admin/customers', '/admin/sites', site],
   };
   for (const [role, addresses] of Object.entries(pages)) {

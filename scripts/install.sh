@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what Innkeeper's demo and tests need from the machine, part by part. Nothing is done for a part that is there.
-#   scripts/install.sh docker|edge|postgres|smtp|browser|images|node|all ...
+#   scripts/install.sh docker|edge|postgres|smtp|browser|images|node|prometheus|all ...
 # Everything comes from Debian or Ubuntu packages, npm and PyPI: no image registry and no other download is needed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -115,13 +115,24 @@ part_node() {
   hash -r
 }
 
-[ $# -gt 0 ] || fail "which parts? docker edge postgres smtp browser images node, or all"
-[ "$1" != all ] || set -- docker edge postgres smtp browser images node
+part_prometheus() {
+  have prometheus && return
+  have apt-get || fail "apt-get is missing: this script knows Debian and Ubuntu only. Please install prometheus by hand"
+  say "prometheus from the distribution: checks the dashboard's queries"
+  # Unpacked and not installed: the package would start a service that scrapes this machine, and brings a web front end's libraries.
+  as_root apt-get -o DPkg::Lock::Timeout=300 -qq update || fail "apt-get update failed: are the package sources reachable?"
+  (cd "$scratch" && apt-get -qq download prometheus 2>apt.log) || { cat "$scratch/apt.log" >&2; fail "could not fetch prometheus"; }
+  dpkg-deb --extract "$scratch"/prometheus_*.deb "$scratch/prometheus"
+  as_root install -m755 "$scratch/prometheus/usr/bin/prometheus" /usr/local/bin/prometheus
+}
+
+[ $# -gt 0 ] || fail "which parts? docker edge postgres smtp browser images node prometheus, or all"
+[ "$1" != all ] || set -- docker edge postgres smtp browser images node prometheus
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 for part in "$@"; do
   case $part in
-    docker | edge | postgres | smtp | browser | images | node) "part_$part" ;;
-    *) fail "unknown part \`$part\`: docker edge postgres smtp browser images node, or all" ;;
+    docker | edge | postgres | smtp | browser | images | node | prometheus) "part_$part" ;;
+    *) fail "unknown part \`$part\`: docker edge postgres smtp browser images node prometheus, or all" ;;
   esac
 done

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the tests need, starts the real parts they talk to, and runs them: scripts/test.sh [PART...]
-#   rust      cargo nextest: all crates, against Docker, Traefik, pebble, PostgreSQL and a mail server; and each template's own
+#   rust      cargo nextest: all crates, against Docker, Traefik, pebble, PostgreSQL, Prometheus and a mail server; and each template's own
 #             tests against a site of it
 #   browser   e2e/: journeys, accessibility, budgets in Chromium
 #   api       schemathesis against the OpenAPI document

@@ -18,10 +18,16 @@ export function environment(settings = {}) {
   return { ...rest, RUST_BACKTRACE: '0', ...settings };
 }
 
-/** Mail goes to the sink of `scripts/services.sh`, when it runs. */
+/** A variable that says where a service is; without it no test can tell anything. */
+export function need(name) {
+  if (!process.env[name]) throw new Error(`${name} is not set: run \`scripts/services.sh up\` and \`. target/run/env\``);
+  return process.env[name];
+}
+
+/** Mail goes to the sink of `scripts/services.sh`. */
 export function mailSettings() {
-  const [host, port] = (process.env.INNKEEPER_TEST_SMTP ?? '').split(':');
-  return host ? { INNKEEPER_MAIL__HOST: host, INNKEEPER_MAIL__PORT: port, INNKEEPER_MAIL__SECURITY: 'none' } : {};
+  const [host, port] = need('INNKEEPER_TEST_SMTP').split(':');
+  return { INNKEEPER_MAIL__HOST: host, INNKEEPER_MAIL__PORT: port, INNKEEPER_MAIL__SECURITY: 'none' };
 }
 
 export function freePort() {
@@ -77,7 +83,7 @@ export async function ask(data, args, input) {
   return JSON.parse((await asked).stdout);
 }
 
-/** A link that signs a person in once. The command line does not know our port, so the path is put on our address. */
+/** A link that signs a person in once, at the address where the tests find the house. */
 export async function signInLink(url, data, email) {
   const { sign_in_link: link } = await ask(data, ['member', 'link', email]);
   return url + new URL(link).pathname;

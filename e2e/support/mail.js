@@ -1,8 +1,9 @@
 // Reads what the SMTP sink kept.
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { need } from './innkeeper.js';
 
-const folder = () => process.env.INNKEEPER_TEST_MAIL_DIR;
+const folder = () => need('INNKEEPER_TEST_MAIL_DIR');
 
 /** Waits for the newest mail to an address that arrived after `since` (ms); answers its text, unfolded. */
 export async function mailTo(address, since, limit = 20_000) {

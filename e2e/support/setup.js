@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { ask, freePort, mailSettings, signInLink, start } from './innkeeper.js';
+import { ask, freePort, mailSettings, need, signInLink, start } from './innkeeper.js';
 import { people } from './people.js';
 
 const run = promisify(execFile);
@@ -40,10 +40,6 @@ function running() {
 }
 
 async function openHouse(folder) {
-  const need = (name) => {
-    if (!process.env[name]) throw new Error(`${name} is not set: run \`scripts/services.sh up\` and \`. target/run/env\``);
-    return process.env[name];
-  };
   await sweep();
   const data = path.join(folder, 'house');
   const port = await freePort();

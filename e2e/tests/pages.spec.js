@@ -10,7 +10,8 @@ const pages = {
   concierge: ['/admin/customers', '/admin/customers/{customer}', '/admin/sites', '/sites/{site}', '/account', '/admin/settings'],
   admin: [
     '/admin/customers', '/admin/customers?q=nothing-fits', '/admin/customers/{customer}', '/admin/customers/new', '/admin/staff', '/admin/sites',
-    '/admin/jobs', '/admin/jobs?state=dead', '/admin/mail', '/admin/audit', '/admin/settings', '/sites/{site}', '/sites/new', '/members/invite', ...everyone,
+    '/admin/jobs', '/admin/jobs?state=dead', '/admin/mail', '/admin/audit', '/admin/doctor', '/admin/doctor?run=now', '/sites/{site}/doctor?run=now',
+    '/admin/settings', '/sites/{site}', '/sites/new', '/members/invite', ...everyone,
   ],
 };
 /** Pages that hold a whole reference, to be searched with the browser. */

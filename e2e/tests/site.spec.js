@@ -138,8 +138,11 @@ test('is stopped: visitors meet a friendly page, open pages know at once', async
   await page.getByRole('button', { name: 'Stop', exact: true }).first().click();
   await expect(page.getByRole('dialog', { name: /^Stop / })).toBeVisible();
   await expectAccessible(page, 'site page, asked whether to stop');
+  // So low that the page has to be scrolled to its danger zone.
+  await page.setViewportSize({ width: 1440, height: 400 });
   await page.getByRole('dialog').getByRole('button', { name: 'Stop' }).click();
   await isAll(page, 'Stopped');
+  await expect(page.locator('.hero'), 'the reader is where state and steps are').toBeInViewport();
   await expect(row, 'the list followed by itself').toContainText('Stopped');
   await expectAccessible(page, 'site page, stopped', [{ colorScheme: 'light', width: 1440 }, { colorScheme: 'dark', width: 360 }]);
 

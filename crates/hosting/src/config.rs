@@ -30,6 +30,14 @@ pub struct HostingConfig {
     pub restart_pause_seconds: u32,
     /// Folder for base images made on this machine; empty means `{data}/cache/images`.
     pub image_cache: PathBuf,
+    /// A site's database should stay below so many MB; shown as a bar, 0 for no limit.
+    pub quota_database_mb: u32,
+    /// A site's files should stay below so many MB; shown as a bar, 0 for no limit.
+    pub quota_files_mb: u32,
+    /// A site should have at most so many requests a day; shown as a bar, 0 for no limit.
+    pub quota_requests_per_day: u32,
+    /// A site should send at most so many GB a month; shown as a bar, 0 for no limit.
+    pub quota_bandwidth_gb: u32,
 }
 
 /// Section `[edge]`: Traefik, the only thing on this host that visitors reach.

@@ -7,19 +7,23 @@ pub mod adopt;
 pub mod archive;
 pub mod compose;
 pub mod config;
+pub mod doctor;
 pub mod edge;
 pub mod env_file;
 mod files;
 pub mod git;
 pub mod images;
+pub mod logs;
 pub mod names;
 pub mod operations;
 pub mod probes;
 pub mod proxy;
 pub mod reconcile;
+pub mod redact;
 pub mod runtime;
 pub mod sites;
 pub mod templates;
+pub mod usage;
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -61,6 +65,8 @@ pub struct Parts {
     pub runtime: Runtime,
     /// How every site was last seen.
     pub board: probes::Board,
+    /// What every site takes of the machine.
+    pub figures: usage::Figures,
     /// Where people reach Innkeeper itself; its host name is never a site's.
     pub public_url: String,
     data: PathBuf,
@@ -118,6 +124,7 @@ impl Hosting {
             proxy,
             runtime,
             board: probes::Board::default(),
+            figures: usage::Figures::default(),
             public_url,
             data,
             builds: Mutex::default(),

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use kit::jobs::Reconciler;
+use kit::words::counted;
 use kit::{Result, sql};
 use tracing::warn;
 
@@ -26,7 +27,7 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Edge {
         let sites = sites::known(&hosting.db).await?;
         // An operation at work moves its own route; what it does is looked at once it is over.
         let busy = operations::busy_sites(&hosting.db).await?;
-        let (mut routes, mut repaired) = (0, 0);
+        let (mut routes, mut repaired) = (0_usize, 0);
         let mut names = Vec::new();
         for site in sites.iter().filter(|site| site.kind != Kind::Adopted) {
             names.push(edge::file_name(site));
@@ -39,7 +40,7 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Edge {
         let removed = hosting.proxy.remove_strangers(&names).await?;
         // Last: one unreadable file in its folder, and a Traefik that starts serves nothing at all.
         let edge_state = hosting.proxy.ensure_running().await?;
-        Ok(format!("Traefik {edge_state}; {routes} routes, {repaired} repaired, {removed} removed"))
+        Ok(format!("Traefik {edge_state}; {}, {repaired} repaired, {removed} removed", counted(routes, "route")))
     }
 }
 
@@ -62,7 +63,7 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Certificates {
         let hosting = context.as_ref().clone();
         let round = self.rounds.fetch_add(1, Ordering::Relaxed);
         let busy = operations::busy_sites(&hosting.db).await?;
-        let (mut valid, mut missing) = (0, 0);
+        let (mut valid, mut missing) = (0_usize, 0_usize);
         for site in sites::known(&hosting.db).await? {
             if site.state != SiteState::Active || site.kind == Kind::Adopted || busy.iter().any(|id| id == site.id.as_str()) {
                 continue;
@@ -89,7 +90,7 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Certificates {
                 hosting.signal(&site);
             }
         }
-        Ok(format!("{valid} valid, {missing} missing"))
+        Ok(format!("{} valid, {missing} missing", counted(valid, "certificate")))
     }
 }
 
@@ -122,6 +123,6 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Templates {
             built +=
                 prepare_template(&hosting, template).await.inspect_err(|error| warn!("preparing template `{}`: {error}", template.kind))?;
         }
-        Ok(format!("{} templates ready, {built} images built", templates::all().len()))
+        Ok(format!("{} ready, {} built", counted(templates::all().len(), "template"), counted(built, "image")))
     }
 }

@@ -43,12 +43,12 @@ fn main() -> ExitCode {
         .build()
         .expect("the runtime starts");
     match runtime.block_on(run(cli, output)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => output.fail(&error),
     }
 }
 
-async fn run(cli: Cli, output: Output) -> Result<()> {
+async fn run(cli: Cli, output: Output) -> Result<ExitCode> {
     let mut flags: Vec<(&str, String)> = Vec::new();
     if let Some(data) = &cli.data {
         flags.push(("server.data", data.display().to_string()));
@@ -56,7 +56,7 @@ async fn run(cli: Cli, output: Output) -> Result<()> {
     flags.extend(cli.command.flags());
     if let Command::Completions(command) = &cli.command {
         command.run();
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     let config = Config::load(cli.config.as_deref(), &flags)?;
     cli.command.run(config, output).await

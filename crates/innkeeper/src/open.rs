@@ -24,6 +24,11 @@ pub async fn database(config: &Config) -> Result<Db> {
     }
 }
 
+/// Opens everything for a command, which goes by the addresses of the server that runs beside it.
+pub async fn app_of_command(config: Config) -> Result<App> {
+    app(data_folder::as_served(config)?).await
+}
+
 /// Opens everything and brings the schema up to date. Asks nothing of Docker.
 pub async fn app(config: Config) -> Result<App> {
     let db = database(&config).await?;

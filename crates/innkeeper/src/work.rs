@@ -32,7 +32,7 @@ impl AsRef<Mailer> for Work {
 /// Sent mails stay listed for so long.
 const KEEP_MAILS: Duration = Duration::from_secs(90 * 86_400);
 
-/// Deletes what has expired: sessions, links and counters, and mails of last quarter.
+/// Deletes what has expired: sessions, links and counters, answers kept for repeated requests, and mails of last quarter.
 #[derive(Debug, Serialize, Deserialize)]
 struct Sweep {}
 
@@ -42,8 +42,9 @@ impl Job<Work> for Sweep {
     async fn run(self, work: Work, _attempt: Attempt) -> Result<()> {
         let (db, clock) = (&work.0.db, &work.0.clock);
         let swept = accounts::sweep(db, clock).await?;
+        let answers = web::sweep(db, clock).await?;
         let mails = kit::mail::forget_older_than(db, clock.now().minus(KEEP_MAILS)).await?;
-        info!(rows = swept, mails, "removed {swept} expired sessions and links, {mails} old mails");
+        info!(rows = swept, answers, mails, "removed {swept} expired sessions and links, {answers} kept answers, {mails} old mails");
         Ok(())
     }
 }

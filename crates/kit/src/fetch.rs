@@ -42,3 +42,14 @@ pub fn internal_client() -> Result<reqwest::Client> {
         .build()
         .context("preparing the internal HTTP client")
 }
+
+/// A client for servers of others, by way of the proxy that the environment names: trusts the system's roots and the PEM file
+/// at `extra_roots`, follows no redirects, five seconds.
+pub fn outside_client(extra_roots: Option<&Path>) -> Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls_client_config(extra_roots)?)
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(5))
+        .build()
+        .context("preparing the HTTP client for servers of others")
+}

@@ -6,6 +6,7 @@
 pub mod bus;
 pub mod config;
 pub mod db;
+pub mod disk;
 pub mod error;
 pub mod exec;
 pub mod fetch;
@@ -17,6 +18,7 @@ pub mod secrets;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
+pub mod words;
 
 pub use db::{Db, Tx, sql};
 pub use error::{Context, Error, FieldError, Result};

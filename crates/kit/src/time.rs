@@ -34,6 +34,12 @@ impl Timestamp {
         Some(Timestamp(time.as_millisecond()))
     }
 
+    /// Reads the header `Date` of an HTTP answer: `Wed, 14 Jan 2026 10:30:00 GMT`.
+    pub fn from_http_date(text: &str) -> Option<Timestamp> {
+        let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Timestamp(parsed.as_millisecond()))
+    }
+
     /// RFC 3339 in UTC to the second, as the API shows it: `2026-01-14T10:30:00Z`.
     pub fn rfc3339(self) -> String {
         match jiff::Timestamp::from_millisecond(self.0) {
@@ -77,6 +83,19 @@ impl Clock {
     pub fn advance(&self, by: Duration) {
         if let Clock::Manual(at) = self {
             at.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_of_an_http_answer_is_read() {
+        assert_eq!(Timestamp::from_http_date("Wed, 14 Jan 2026 10:30:00 GMT"), Some(Timestamp(1_768_386_600_000)));
+        for bad in ["", "yesterday", "2026-01-14T10:30:00Z"] {
+            assert_eq!(Timestamp::from_http_date(bad), None, "{bad}");
         }
     }
 }

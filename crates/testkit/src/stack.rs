@@ -262,6 +262,10 @@ pub(crate) async fn open(data: &Path, surroundings: &Surroundings, options: &Sta
             prepare_templates: false,
             restart_pause_seconds: 300,
             image_cache: image_cache(),
+            quota_database_mb: 0,
+            quota_files_mb: 0,
+            quota_requests_per_day: 0,
+            quota_bandwidth_gb: 0,
         },
         edge: EdgeConfig {
             project: EDGE.to_owned(),

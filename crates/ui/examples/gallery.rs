@@ -14,7 +14,9 @@ use ui::{
     feedback::{self, Banner, Quota, Toast},
     field::{self, Choice, Field, Password},
     form::{self, PostButton},
-    format, help, html, icon,
+    format,
+    gauge::{self, Gauge},
+    help, html, icon,
     live::{self, Region},
     log::{self, Line, Log, Severity},
     menu,
@@ -587,10 +589,12 @@ fn site() -> Markup {
                     },
                     flush: true,
                     body: html! {
-                        div.stats data-inside {
-                            (card::stat(Stat { label: "CPU", figure: "14", unit: "%", picture: spark(CPU, Tone::Accent), hint: "last hour", ..Stat::default() }))
-                            (card::stat(Stat { label: "Memory", figure: "312", unit: "MB", picture: spark(&[300.0, 301.0, 305.0, 310.0, 308.0, 312.0, 312.0], Tone::Accent), hint: "of 512 MB", ..Stat::default() }))
-                            (card::stat(Stat { label: "Requests", figure: "48", unit: "/min", picture: spark(&[20.0, 34.0, 51.0, 40.0, 62.0, 48.0, 55.0, 48.0], Tone::Accent), hint: "0 failed", ..Stat::default() }))
+                        div.pad {
+                            (gauge::row(html! {
+                                (gauge::gauge(Gauge { label: "CPU", help: "All parts of the site together.", figure: "14", unit: "%", share: Some(0.14), hint: "of one core", trend: CPU, trend_label: "CPU in the last hour", ..Gauge::default() }))
+                                (gauge::gauge(Gauge { label: "Memory", figure: "431", unit: "MB", share: Some(0.84), has_limit: true, hint: "of 512 MB", trend: &[300.0, 301.0, f64::NAN, 310.0, 308.0, 402.0, 431.0], trend_label: "Memory in the last hour", ..Gauge::default() }))
+                                (gauge::gauge(Gauge { label: "Requests", missing: "The edge does not tell at present", ..Gauge::default() }))
+                            }))
                         }
                         (table::table(Table {
                             caption: "Services", bare: true,
@@ -610,10 +614,19 @@ fn site() -> Markup {
                     ..Card::default()
                 }))
                 (card::card(Card {
-                    title: "Recent logs",
-                    actions: button::link("#", Button { label: "Refresh", kind: Kind::Quiet, small: true, icon: Some(icon::refresh_cw()), ..Button::default() }),
                     flush: true,
-                    body: log::block(Log { label: "Recent logs", lines: &lines, collapsed: Some(5), ..Log::default() }),
+                    body: html! {
+                        div.log-part {
+                            div.log-head {
+                                h3 { "Recent logs" }
+                                div.log-actions {
+                                    (button::link("#", Button { label: "Refresh", kind: Kind::Quiet, small: true, icon: Some(icon::refresh_cw()), ..Button::default() }))
+                                    (log::fold("All lines"))
+                                }
+                            }
+                            (log::block(Log { label: "Recent logs", lines: &lines, foldable: true, ..Log::default() }))
+                        }
+                    },
                     ..Card::default()
                 }))
             }, html! {
@@ -654,6 +667,7 @@ fn runtime_log() -> Vec<Line<'static>> {
         source: source.into(),
         severity,
         text: text.into(),
+        ..Line::default()
     };
     vec![
         line("07:11:40", "www", Severity::Info, "GET /works 200 12 ms"),

@@ -77,7 +77,7 @@ pub struct Quota<'a> {
     pub label: &'a str,
     /// How much, in the unit of `limit`.
     pub used: f64,
-    /// How much there is; `None` if there is no limit.
+    /// How much there is; without a limit the figure stands alone.
     pub limit: Option<f64>,
     /// The same in words: `312 MB of 1 GB`.
     pub text: &'a str,
@@ -102,7 +102,7 @@ pub fn quota(quota: Quota<'_>) -> Markup {
                     @if let Some(share) = share { span.quota-share { (format::percent(share, 0)) } }
                 }
             }
-            (bar(tone, share.unwrap_or(0.0)))
+            @if let Some(share) = share { (bar(tone, share)) }
             @if !quota.hint.is_empty() { p.hint { (quota.hint) } }
         }
     }

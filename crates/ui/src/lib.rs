@@ -11,6 +11,7 @@ pub mod feedback;
 pub mod field;
 pub mod form;
 pub mod format;
+pub mod gauge;
 pub mod help;
 pub mod icon;
 pub mod live;

@@ -1,5 +1,6 @@
 //! Log lines in monospace, coloured by how grave they are.
 
+use crate::{format, icon};
 use maud::{Markup, html};
 use std::borrow::Cow;
 
@@ -22,6 +23,8 @@ pub enum Severity {
 pub struct Line<'a> {
     /// The time as it is to be shown, usually [`crate::format::clock`].
     pub at: Cow<'a, str>,
+    /// The same in unix milliseconds, for the day and the full time on hover.
+    pub moment: Option<i64>,
     /// Where it comes from, such as a service.
     pub source: Cow<'a, str>,
     /// How grave it is.
@@ -39,6 +42,8 @@ pub struct Log<'a> {
     pub lines: &'a [Line<'a>],
     /// Shows this many of the last lines until opened.
     pub collapsed: Option<usize>,
+    /// Shows the first five lines until the [`fold`] beside it is opened: for logs whose newest line stands first.
+    pub foldable: bool,
     /// What to say when there are no lines.
     pub empty: &'a str,
     /// Stays at the newest line as lines are added.
@@ -70,6 +75,13 @@ pub fn block(log: Log<'_>) -> Markup {
     }
 }
 
+/// Opens and closes the [`Log::foldable`] log that stands in the same `.log-part`; works without scripts.
+pub fn fold(label: &str) -> Markup {
+    html! {
+        details.log-fold { summary.button.button-quiet.button-small { span.button-label { (label) } (icon::chevron_down()) } }
+    }
+}
+
 /// Shows one line, for a stream of them.
 pub fn line(line: &Line<'_>) -> Markup {
     let severity = match line.severity {
@@ -80,8 +92,14 @@ pub fn line(line: &Line<'_>) -> Markup {
     };
     html! {
         div.log-line data-severity=(severity) {
-            @if !line.at.is_empty() { span.log-at { (line.at) } }
+            @match line.moment {
+                Some(moment) => time.log-at datetime=(format::iso(moment)) title=(format::date_time(moment)) { (line.at) },
+                None if !line.at.is_empty() => span.log-at { (line.at) },
+                None => {},
+            }
             @if !line.source.is_empty() { span.log-source { (line.source) } }
+            // Never by colour alone; the usual needs no word.
+            @if line.severity != Severity::Info { span.log-level { (severity) } }
             span.log-text { (line.text) }
         }
     }
@@ -90,7 +108,7 @@ pub fn line(line: &Line<'_>) -> Markup {
 fn scroller(log: &Log<'_>, lines: &[Line<'_>]) -> Markup {
     let id = (!log.id.is_empty() && log.collapsed.is_none()).then(|| format!("{}-lines", log.id));
     html! {
-        div.log-lines id=[id] role="log" aria-label=(log.label) aria-live="off" tabindex="0" data-follow[log.follow] {
+        div.log-lines id=[id] data-foldable[log.foldable] role="log" aria-label=(log.label) aria-live="off" tabindex="0" data-follow[log.follow] {
             @for one in lines { (line(one)) }
         }
     }
@@ -105,5 +123,14 @@ mod tests {
         let lines: Vec<Line<'_>> = (0..8).map(|n| Line { text: format!("<line {n}>").into(), ..Line::default() }).collect();
         let shown = block(Log { lines: &lines, collapsed: Some(5), ..Log::default() }).into_string();
         assert!(shown.contains("Show 3 earlier lines") && shown.contains("&lt;line 7&gt;"));
+    }
+
+    #[test]
+    fn what_is_grave_says_so_in_words() {
+        let with =
+            |severity| line(&Line { at: "13:00:00".into(), moment: Some(1_795_266_000_000), severity, ..Line::default() }).into_string();
+        assert!(with(Severity::Error).contains("<span class=\"log-level\">error</span>"));
+        assert!(with(Severity::Error).contains("datetime=\"2026-11-21T13:00:00Z\""));
+        assert!(!with(Severity::Info).contains("log-level"));
     }
 }

@@ -299,6 +299,11 @@ pub fn two_lines(first: &str, second: &str) -> Markup {
     html! { span.two-lines { span.two-lines-first { (first) } span.two-lines-second { (second) } } }
 }
 
+/// Sets running text in a cell, as paragraphs that break into lines; other cells keep to one.
+pub fn text(paragraphs: Markup) -> Markup {
+    html! { div.cell-text { (paragraphs) } }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

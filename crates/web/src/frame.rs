@@ -6,7 +6,7 @@
 use accounts::{Actor, Permission, Role, Theme as KeptTheme};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use kit::secrets::InstanceKey;
 use maud::Markup;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use ui::badge::Tone;
 use ui::feedback::Toast;
 use ui::icon;
-use ui::page::{Account, Bare, Brand, Page, RailGroup, RailItem, Theme};
+use ui::page::{Account, Bare, Brand, Page, Problem, RailGroup, RailItem, Theme};
 
 use crate::app::App;
 use crate::request::{cookie, is_fragment};
@@ -55,23 +55,26 @@ impl FromRequestParts<App> for View {
         let actor = parts.extensions.get::<Caller>().map(|caller| caller.0.clone());
         let is_fragment = is_fragment(&parts.headers);
         let sealed = cookie(&parts.headers, FLASH).filter(|_| !is_fragment);
-        let theme = match (Theme::from_cookie(cookie(&parts.headers, "theme").unwrap_or_default()), &actor) {
-            (Theme::System, Some(actor)) => kept_theme(actor.theme()),
-            (theme, _) => theme,
-        };
         Ok(View {
-            actor,
-            theme,
-            path: parts.uri.path().to_owned(),
             is_fragment,
             flash: sealed.and_then(|sealed| open_flash(&app.key, sealed)),
             has_flash_cookie: sealed.is_some(),
-            status: StatusCode::OK,
+            ..View::of(actor, &parts.headers, parts.uri.path())
         })
     }
 }
 
 impl View {
+    /// What `actor`, or somebody who is signed out, sees at `path`: a whole page. What the last action left to say waits for
+    /// a page that was asked for.
+    pub(crate) fn of(actor: Option<Actor>, headers: &HeaderMap, path: &str) -> View {
+        let theme = match (Theme::from_cookie(cookie(headers, "theme").unwrap_or_default()), &actor) {
+            (Theme::System, Some(actor)) => kept_theme(actor.theme()),
+            (theme, _) => theme,
+        };
+        View { actor, theme, path: path.to_owned(), is_fragment: false, flash: None, has_flash_cookie: false, status: StatusCode::OK }
+    }
+
     /// Answers with another status than 200.
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> View {
@@ -126,6 +129,15 @@ impl View {
         let toasts = self.toasts();
         let markup = ui::page::bare(Bare { brand: BRAND, theme: self.theme, toasts: &toasts, ..bare });
         self.finish(markup)
+    }
+
+    /// What cannot be shown: in the frame for whoever is signed in, so that they find their way on.
+    pub(crate) fn problem(self, problem: Problem<'_>) -> Response {
+        if self.actor.is_none() {
+            let markup = ui::page::error(BRAND, self.theme, problem);
+            return self.finish(markup);
+        }
+        self.page(Page { title: problem.heading(), own_heading: true, body: ui::page::problem(problem), ..Page::default() })
     }
 
     /// The inside of a live region.
@@ -217,6 +229,7 @@ fn rail(actor: &Actor, path: &str) -> Vec<RailGroup<'static>> {
                 ("Jobs", "/admin/jobs", icon::list_checks, Permission::OperateHouse),
                 ("Mail", "/admin/mail", icon::mail, Permission::OperateHouse),
                 ("Audit log", "/admin/audit", icon::scroll_text, Permission::ReadAudit),
+                ("Doctor", "/admin/doctor", icon::activity, Permission::OperateHouse),
                 ("Settings", "/admin/settings", icon::settings, Permission::OperateHouse),
             ],
         ),

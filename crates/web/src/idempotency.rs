@@ -14,7 +14,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use kit::secrets::sha256_hex;
-use kit::{Error, Result, from_row, sql};
+use kit::{Clock, Db, Error, Result, Timestamp, Tx, from_row, sql};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -101,13 +101,7 @@ async fn claim(app: &App, name: &str, fingerprint: &str) -> Result<Option<Kept>>
     let now = app.clock.now();
     app.db
         .write(async |tx| {
-            tx.execute(sql("delete from idempotent_request where claimed_at < $1").bind(now.minus(KEEP))).await?;
-            tx.execute(
-                sql("delete from idempotent_request
-                     where answer is null and claimed_at < $1")
-                .bind(now.minus(CLAIM)),
-            )
-            .await?;
+            forget_lapsed(&tx, now).await?;
             let claimed = tx
                 .execute(
                     sql("insert into idempotent_request (name, fingerprint, claimed_at)
@@ -130,6 +124,25 @@ async fn claim(app: &App, name: &str, fingerprint: &str) -> Result<Option<Kept>>
             .await
         })
         .await
+}
+
+/// Deletes answers that are no longer given and claims that have lapsed, and returns how many. Each keyed request does so as well;
+/// this is for a house where no further one comes.
+pub async fn sweep(db: &Db, clock: &Clock) -> Result<u64> {
+    let now = clock.now();
+    db.write(async |tx| forget_lapsed(&tx, now).await).await
+}
+
+async fn forget_lapsed(tx: &Tx, now: Timestamp) -> Result<u64> {
+    let answers = tx.execute(sql("delete from idempotent_request where claimed_at < $1").bind(now.minus(KEEP))).await?;
+    let claims = tx
+        .execute(
+            sql("delete from idempotent_request
+                 where answer is null and claimed_at < $1")
+            .bind(now.minus(CLAIM)),
+        )
+        .await?;
+    Ok(answers + claims)
 }
 
 fn replay(app: &App, fingerprint: &str, kept: &Kept) -> Answer {

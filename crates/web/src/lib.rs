@@ -30,6 +30,7 @@ mod surroundings;
 
 pub use app::{App, Parts};
 pub use config::Config;
+pub use idempotency::sweep;
 pub use openapi::document as openapi_document;
 pub use router::routes;
 pub use server::serve;

@@ -189,3 +189,72 @@ async fn may_join(app: &App, actor: &Actor, room: &str) -> Result<()> {
         _ => Err(unknown()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use accounts::Role;
+    use axum::Router;
+    use axum::body::{Body, to_bytes};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::testing::{TestApp, TestMember};
+
+    /// A browser without a network between: what it says arrives in the very moment in which it hears something.
+    struct Browser {
+        router: Router,
+        member: TestMember,
+        actor: Actor,
+    }
+
+    impl Browser {
+        async fn ask(&self, method: &str, query: &str, body: String) -> String {
+            let request = Request::builder()
+                .method(method)
+                .uri(format!("/live/socket.io/?EIO=4&transport=polling{query}"))
+                .header("cookie", &self.member.cookie)
+                .extension(Remote(Client::new([127, 0, 0, 1].into(), "test")))
+                .extension(Caller(self.actor.clone()))
+                .body(Body::from(body))
+                .unwrap();
+            let response = self.router.clone().oneshot(request).await.unwrap();
+            let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+
+        async fn joins_as_soon_as_it_is_connected(self) -> String {
+            let opened = self.ask("GET", "", String::new()).await;
+            let handshake: serde_json::Value = serde_json::from_str(&opened[1..]).unwrap();
+            let session = format!("&sid={}", handshake["sid"].as_str().unwrap());
+            self.ask("POST", &session, "40".to_owned()).await;
+            assert!(self.hear(&session).await.starts_with("40"), "connected to the namespace");
+            self.ask("POST", &session, "420[\"join\",[\"operators\"]]".to_owned()).await;
+            self.hear(&session).await
+        }
+
+        /// The next packet that is no ping.
+        async fn hear(&self, session: &str) -> String {
+            loop {
+                let packets = self.ask("GET", session, String::new()).await;
+                if let Some(packet) = packets.split('\u{1e}').find(|packet| *packet != "2") {
+                    return packet.to_owned();
+                }
+            }
+        }
+    }
+
+    /// On one thread the order is always the same: the browser is woken by the news that it is connected, and its `join` is there before
+    /// anything that the server begins after sending them.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_join_is_heard_however_early_it_comes() {
+        let test = TestApp::start().await;
+        let member = test.passwordless(Role::Admin).await;
+        let actor = test.actor(&member).await;
+        let (_live, channel) = Live::open(&test.app);
+        let router = Router::new().route("/live/socket.io/", channel).with_state(test.app.clone());
+        // A task of its own: the test's is only looked at once all others have had their turn.
+        let joining = tokio::spawn(Browser { router, member, actor }.joins_as_soon_as_it_is_connected());
+        let answer = tokio::time::timeout(Duration::from_secs(5), joining).await.expect("the join was dropped").unwrap();
+        assert!(answer.starts_with("430["), "{answer}");
+    }
+}

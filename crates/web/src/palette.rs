@@ -71,6 +71,7 @@ fn places(actor: &Actor) -> Vec<Entry> {
         ("Jobs", "/admin/jobs", "Pages", P::OperateHouse, house),
         ("Mail", "/admin/mail", "Pages", P::OperateHouse, house),
         ("Audit log", "/admin/audit", "Pages", P::ReadAudit, house),
+        ("Doctor", "/admin/doctor", "Pages", P::OperateHouse, house),
         ("Settings", "/admin/settings", "Pages", P::OperateHouse, house),
         ("Members", "/account/members", "Pages", P::ReadMembers, !house),
         ("Activity", "/account/activity", "Pages", P::ReadAudit, !house),

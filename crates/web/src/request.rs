@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
+use accounts::{Actor, Client};
 use axum::http::{HeaderMap, HeaderName, header};
 
 use crate::config::Network;
@@ -24,8 +25,8 @@ pub struct RequestFacts {
     pub client: IpAddr,
     /// The peer is this machine and no proxy spoke for someone else.
     pub from_this_host: bool,
-    /// Who it turned out to be; filled in by the guard of the route, read by the log.
-    pub caller: Arc<OnceLock<String>>,
+    /// Who it turned out to be; filled in by the guard of the route, read by the log and by pages of failure.
+    pub caller: Arc<OnceLock<Actor>>,
 }
 
 impl RequestFacts {
@@ -38,6 +39,12 @@ impl RequestFacts {
             from_this_host: peer.to_canonical().is_loopback() && !forwarded,
             caller: Arc::new(OnceLock::new()),
         }
+    }
+
+    /// Where it comes from, for what slices write down.
+    pub fn remote(&self, headers: &HeaderMap) -> Client {
+        let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Client::new(self.client, user_agent)
     }
 }
 

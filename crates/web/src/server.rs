@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use kit::Result;
+use kit::words::counted;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -61,7 +62,7 @@ pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> 
     connections.close();
     let patience = app.config.server.shutdown_timeout();
     if tokio::time::timeout(patience, connections.wait()).await.is_err() {
-        warn!(connections = connections.len(), "stopping although {} connections are still busy", connections.len());
+        warn!(connections = connections.len(), "stopping with {} still busy", counted(connections.len(), "connection"));
     }
     following.abort();
     Ok(())

@@ -97,6 +97,8 @@ impl TestApp {
         let address = listener.local_addr().expect("a bound listener has an address");
         let mut config = Config::load(None, &[]).expect("the defaults are valid");
         config.server.data = folder.path().to_owned();
+        // A port at which nobody listens: no test asks a real authority anything.
+        config.edge.acme_directory = "http://127.0.0.1:9/directory".to_owned();
         config.server.public_url = PublicUrl::parse(&format!("http://{address}")).expect("an address makes a URL");
         change(&mut config);
 

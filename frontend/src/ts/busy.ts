@@ -16,7 +16,7 @@ document.addEventListener(
     queueMicrotask(() => {
       const byHtmx = form.matches("[hx-post], [hx-get], [hx-put], [hx-patch], [hx-delete]");
       if (event.defaultPrevented && !byHtmx) return;
-      form.dataset.sent = "";
+      form.dataset.sent = String(Date.now());
       if (button) start(button);
       // An answer that is a download leaves the page standing.
       if (form.matches("[data-stays]")) window.setTimeout(() => finish(form), 1500);

@@ -6,6 +6,7 @@ import { all } from "./dom";
 type State = "connecting" | "connected" | "polling" | "stale";
 
 const DEFAULT_BEAT = 10;
+const LONGEST_LEAVE = 15_000;
 const rooms = document.body.dataset.liveRooms?.split(" ").filter(Boolean) ?? [];
 const dot = document.querySelector<HTMLElement>("[data-live-dot]");
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
@@ -68,7 +69,7 @@ function refresh(region: HTMLElement): void {
     changedMeanwhile.add(region);
     return;
   }
-  if (isInUse(region)) {
+  if (isInUse(region) || isLeaving()) {
     window.setTimeout(() => region.isConnected && refresh(region), 2000);
     return;
   }
@@ -94,6 +95,14 @@ function refresh(region: HTMLElement): void {
 function twin(old: HTMLElement, region: HTMLElement): HTMLElement | undefined {
   const same = (other: HTMLElement) => other.getAttribute("href") === old.getAttribute("href") && other.textContent === old.textContent;
   return all(old.localName, region).find(same);
+}
+
+/**
+ * A form is on its way, and its answer will be the next page. A fragment that asks to load this one again would take its place: the
+ * reader would stay where the button was, and the message on how it went would be lost. A form that was stopped holds nothing back for long.
+ */
+function isLeaving(): boolean {
+  return all<HTMLFormElement>("form[data-sent]").some((form) => Date.now() - Number(form.dataset.sent) < LONGEST_LEAVE);
 }
 
 /** Someone is typing in it, or reading a help text or dialog within: it must not change under their hands. */

@@ -17,6 +17,9 @@ use crate::sites::{Site, SiteState};
 /// Where the friendly page about a site that does not serve comes from.
 pub const HOLDING_SERVICE: &str = "innkeeper-holding";
 
+/// Services of a site that visitors reach; what Traefik counts is counted for them. The others are on the site's own network only.
+pub const VISITED: &[&str] = &["www", "api", "alert"];
+
 /// What visitors of a site get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {

@@ -7,6 +7,7 @@ mod create;
 mod delete;
 mod restore;
 mod run;
+mod subjects;
 mod switch;
 
 use accounts::audit::{self, Entry};
@@ -20,6 +21,7 @@ use crate::templates::Kind;
 
 pub(crate) use create::prepare_template;
 pub use run::RunOperation;
+pub use subjects::{Subject, subjects_of};
 
 id_type!(
     /// One operation on a site.
@@ -341,6 +343,11 @@ fn newest_of(site: &SiteId) -> kit::db::Sql {
     sql("select id, site_id, kind, service, state, requested_by, created_at, finished_at, error
          from site_operation where site_id = $1 order by id desc limit 1")
     .bind(site)
+}
+
+/// The newest operation of a site, whoever asks.
+pub(crate) async fn last(db: &Db, site: &SiteId) -> Result<Option<Operation>> {
+    db.optional(newest_of(site)).await
 }
 
 /// The newest operation of a site of the scope, with its steps.

@@ -43,7 +43,7 @@ pub struct Served {
 }
 
 impl Proxy {
-    fn https_address(&self) -> SocketAddr {
+    pub(super) fn https_address(&self) -> SocketAddr {
         let address = match self.config.address {
             address if address.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
             address => address,
@@ -130,7 +130,7 @@ impl Proxy {
     }
 
     /// What Traefik's log last said about a certificate for `host`.
-    async fn refusal_of(&self, host: &Host, since: Option<Timestamp>) -> Option<String> {
+    pub(crate) async fn refusal_of(&self, host: &Host, since: Option<Timestamp>) -> Option<String> {
         let container = format!("{}-traefik", self.config.project);
         let mut logs = kit::exec::Command::new("docker").args(["logs", "--tail", "400"]);
         if let Some(since) = since {

@@ -1,6 +1,7 @@
 //! Traefik as it runs: starts it, writes routes (temporary name, then rename), and confirms through its API that they arrived.
 
 mod certificate;
+mod look;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -19,6 +20,7 @@ use crate::files::{self, storage};
 use crate::sites::Site;
 
 pub use certificate::{Certificate, Served};
+pub use look::{RouteFile, RouteTaken};
 
 /// Image of the server of holding pages: also the base of every `www`.
 const HOLDING_IMAGE: &str = "nginx:stable";
@@ -159,6 +161,17 @@ impl Proxy {
     pub async fn answers(&self) -> bool {
         let request = self.client.get(self.api("/api/overview")).basic_auth("innkeeper", Some(self.password.reveal()));
         matches!(request.send().await, Ok(answer) if answer.status().is_success())
+    }
+
+    /// Reads Traefik's figures, in Prometheus' text format, piece by piece: with many sites they are long.
+    pub async fn metrics(&self, mut take: impl FnMut(&[u8])) -> Result<()> {
+        let request = self.client.get(self.api("/metrics")).basic_auth("innkeeper", Some(self.password.reveal()));
+        let unreadable = |error| Error::unavailable_because("the edge's figures cannot be read", error);
+        let mut answer = request.send().await.and_then(reqwest::Response::error_for_status).map_err(unreadable)?;
+        while let Some(piece) = answer.chunk().await.map_err(unreadable)? {
+            take(&piece);
+        }
+        Ok(())
     }
 
     fn api(&self, path: &str) -> String {

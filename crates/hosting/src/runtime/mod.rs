@@ -1,6 +1,9 @@
 //! Docker as seen and driven: state from the Engine API, changes through the Compose plugin with argument vectors.
 
 mod containers;
+mod logs;
+mod look;
+mod stats;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -19,6 +22,8 @@ use crate::sites::{ServiceStates, Site, SiteId};
 use crate::templates::Manifest;
 
 pub use containers::Listed;
+pub(crate) use logs::Writer;
+pub use look::{ContainerFacts, DatabaseFacts, EngineFacts, compose_version, database_facts, try_compose};
 
 /// How long the containers of a site may take until all are healthy.
 const START_LIMIT: Duration = Duration::from_secs(180);

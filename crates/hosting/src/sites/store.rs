@@ -257,7 +257,7 @@ pub async fn list(db: &Db, scope: &Scope, filter: &SiteFilter) -> Result<Vec<Sit
         0 => 50,
         limit => limit.min(200),
     };
-    let pattern = filter.search.as_ref().map(|text| format!("%{}%", text.to_lowercase().replace(['%', '_', '\\'], "")));
+    let pattern = filter.search.as_ref().map(|text| format!("%{}%", text.replace(['%', '_', '\\'], "")));
     let cursor: Option<Site> = match &filter.after {
         Some(after) => Some(get(db, scope, after).await?),
         None => None,
@@ -265,7 +265,7 @@ pub async fn list(db: &Db, scope: &Scope, filter: &SiteFilter) -> Result<Vec<Sit
     let query = sql(COLUMNS)
         .and("where (cast($1 as text) is null or customer_id = $1) and (cast($2 as text) is null or customer_id = $2)")
         .and("and ((cast($3 as text) is null and state <> 'archived') or state = $3)")
-        .and("and (cast($4 as text) is null or lower(name) like $4 or domain like $4)")
+        .and("and (cast($4 as text) is null or lower(name) like lower($4) or domain like lower($4))")
         .bind(scope.customer_filter())
         .bind(filter.customer.as_ref())
         .bind(filter.state)

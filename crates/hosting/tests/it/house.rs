@@ -2,6 +2,7 @@
 //! of Docker: its jobs are never worked.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use accounts::customers::{self, NewCustomer};
 use accounts::members::{self, NewMember};
@@ -9,11 +10,11 @@ use accounts::{Actor, Client, Currency, CustomerId, CustomerName, Email, PersonN
 use hosting::names::{Host, SiteName, Subdomain};
 use hosting::sites::{self, NewSite, Site, SiteId, SiteState};
 use hosting::templates::Kind;
-use hosting::{Hosting, HostingConfig, Ingredients};
+use hosting::{EdgeConfig, Hosting, HostingConfig, Ingredients};
 use kit::bus::Bus;
 use kit::jobs::{Registry, Runner};
 use kit::secrets::InstanceKey;
-use kit::testing::{TestDb, databases};
+use kit::testing::{TestDb, databases, sqlite};
 use kit::{Clock, Error, Result, Timestamp, sql};
 
 use crate::samples;
@@ -30,9 +31,25 @@ pub async fn houses() -> Vec<House> {
     houses_with(|_| {}).await
 }
 
+/// One house on SQLite: for what has nothing to do with the database.
+pub async fn small_house() -> House {
+    House::of(sqlite().await, &|_| {}, samples::edge_config())
+}
+
 /// One house on each database, with other settings.
 pub async fn houses_with(settings: impl Fn(&mut HostingConfig)) -> Vec<House> {
-    databases().await.into_iter().map(|test| House::of(test, &settings)).collect()
+    databases().await.into_iter().map(|test| House::of(test, &settings, samples::edge_config())).collect()
+}
+
+/// One house on each database, whose edge tells its figures at `api_port`.
+pub async fn houses_with_edge(api_port: u16) -> Vec<House> {
+    let edge = || EdgeConfig { api_port, ..samples::edge_config() };
+    databases().await.into_iter().map(|test| House::of(test, &|_| {}, edge())).collect()
+}
+
+/// One house on SQLite whose data folder is this one.
+pub async fn house_in(data: &Path) -> House {
+    House::at(kit::testing::sqlite().await, &|_| {}, samples::edge_config(), Some(data))
 }
 
 /// The settings of a small house.
@@ -48,11 +65,19 @@ pub fn config() -> HostingConfig {
         prepare_templates: false,
         restart_pause_seconds: 300,
         image_cache: std::path::PathBuf::new(),
+        quota_database_mb: 0,
+        quota_files_mb: 0,
+        quota_requests_per_day: 0,
+        quota_bandwidth_gb: 0,
     }
 }
 
 impl House {
-    fn of(test: TestDb, settings: &impl Fn(&mut HostingConfig)) -> House {
+    fn of(test: TestDb, settings: &impl Fn(&mut HostingConfig), edge: EdgeConfig) -> House {
+        House::at(test, settings, edge, None)
+    }
+
+    fn at(test: TestDb, settings: &impl Fn(&mut HostingConfig), edge: EdgeConfig, data: Option<&Path>) -> House {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config();
         settings(&mut config);
@@ -62,9 +87,9 @@ impl House {
             key: InstanceKey::ephemeral(),
             bus: Bus::default(),
             config,
-            edge: samples::edge_config(),
+            edge,
             public_url: "https://panel.test".to_owned(),
-            data: folder.path().to_owned(),
+            data: data.unwrap_or(folder.path()).to_owned(),
         })
         .unwrap();
         House { hosting, test, folder }
@@ -81,6 +106,22 @@ impl House {
             edge: samples::edge_config(),
             public_url: self.hosting.public_url.clone(),
             data: self.folder.path().to_owned(),
+        })
+        .unwrap()
+    }
+
+    /// The same house after a restart: all that was in memory only is gone.
+    pub fn restarted(&self) -> Hosting {
+        let parts = &self.hosting;
+        Hosting::open(Ingredients {
+            db: parts.db.clone(),
+            clock: parts.clock.clone(),
+            key: parts.key.clone(),
+            bus: Bus::default(),
+            config: parts.config.clone(),
+            edge: parts.edge.clone(),
+            public_url: parts.public_url.clone(),
+            data: parts.data().to_owned(),
         })
         .unwrap()
     }

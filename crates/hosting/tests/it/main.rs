@@ -3,10 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod doctor;
 mod house;
 mod operations;
 mod probes;
 mod real_stack;
+mod redact;
 mod rendering;
 mod samples;
 mod store;
+mod usage;

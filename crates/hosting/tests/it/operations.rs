@@ -1,12 +1,14 @@
 //! Operations as the store keeps them: which are allowed when, one at a time, and how they end. What they do to Docker is told
 //! by the tests of the real stack.
 
+use std::time::Duration;
+
 use accounts::Actor;
 use futures_util::future::join_all;
 use hosting::names::SiteName;
 use hosting::operations::{self, OperationKind, OperationState, StepState};
 use hosting::sites::{self, SiteState, UpdateSite};
-use kit::jobs::{Attempt, Job};
+use kit::jobs::{self, Attempt, Job};
 use kit::{Clock, Error, Result, sql};
 
 use crate::house::{House, houses};
@@ -156,5 +158,41 @@ async fn steps_of_every_operation_have_words_for_people() {
             seen.push(step);
             assert!(operations::title(step) != "Work", "{kind} {step} has no title");
         }
+    }
+}
+
+#[tokio::test]
+async fn jobs_tell_which_site_they_are_about_within_the_scope() {
+    for house in houses().await {
+        let db = &house.hosting.db;
+        let (ada, ada_actor) = house.customer("ada").await;
+        let (bob, bob_actor) = house.customer("bob").await;
+        let hers = house.create(&ada_actor, &ada, "ada").await.unwrap();
+        house.hosting.clock.advance(Duration::from_millis(1));
+        let his = house.create(&bob_actor, &bob, "bob").await.unwrap();
+        house.settle(&his.id, SiteState::Active).await;
+        house.hosting.clock.advance(Duration::from_millis(1));
+        operations::request(&house.hosting, &bob_actor, &his.id, OperationKind::Stop).await.unwrap();
+        db.execute(sql("insert into job (id, kind, payload, state, run_at, attempts, max_attempts, created_at)
+             values ('job_000000000000000000', 'mail.send', '{}', 'queued', 1, 0, 8, 1)"))
+            .await
+            .unwrap();
+        let listed = jobs::list(db, None, None).await.unwrap();
+        assert_eq!(listed.len(), 4);
+
+        let told = async |scope| {
+            let subjects = operations::subjects_of(db, &scope, &listed).await.unwrap();
+            let told = listed.iter().map(|job| subjects.get(&job.id).map(|subject| (subject.kind, subject.site_id.clone())));
+            told.collect::<Vec<_>>()
+        };
+        let (making_hers, making_his) = ((OperationKind::Create, hers.id.clone()), (OperationKind::Create, his.id.clone()));
+        let stopping = (OperationKind::Stop, his.id.clone());
+        let all = told(Actor::cli().scope()).await;
+        assert_eq!(all, [Some(stopping), Some(making_his), Some(making_hers.clone()), None], "{}", house.on());
+        assert_eq!(told(ada_actor.scope()).await, [None, None, Some(making_hers), None], "{}", house.on());
+        assert!(operations::subjects_of(db, &Actor::cli().scope(), &[]).await.unwrap().is_empty());
+
+        db.execute(sql("delete from site where id = $1").bind(&his.id)).await.unwrap();
+        assert_eq!(told(Actor::cli().scope()).await.iter().flatten().count(), 1, "{}: a site that left no trace", house.on());
     }
 }

@@ -266,6 +266,26 @@ async fn list_is_paged_sorted_and_searched_alike_on_both_databases() {
 }
 
 #[tokio::test]
+async fn search_finds_names_in_any_case_of_any_alphabet() {
+    for house in houses().await {
+        let (ada, actor) = house.customer("ada").await;
+        for (number, name) in ["Ärzte am Ölberg", "ΑΘΗΝΑ Καφέ", "Bäckerei Müller"].iter().enumerate() {
+            sites::create(&house.hosting, &actor, &ada, &new_site(name, &format!("site-{number}")).unwrap()).await.unwrap();
+        }
+        let search = async |text: &str| {
+            let filter = SiteFilter { search: Some(text.to_owned()), ..SiteFilter::default() };
+            let found = sites::list(&house.hosting.db, &actor.scope(), &filter).await.unwrap();
+            found.iter().map(|site| site.name.as_str().split(' ').next().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+        };
+        for (text, found) in
+            [("ärzte", "Ärzte"), ("ÄRZTE AM ö", "Ärzte"), ("αθη", "ΑΘΗΝΑ"), ("ΚΑΦΈ", "ΑΘΗΝΑ"), ("MÜLL", "Bäckerei"), ("arzte", "")]
+        {
+            assert_eq!(search(text).await, found, "{}: {text}", house.on());
+        }
+    }
+}
+
+#[tokio::test]
 async fn purged_archive_frees_the_address_and_not_before() {
     for house in houses().await {
         let (ada, actor) = house.customer("ada").await;

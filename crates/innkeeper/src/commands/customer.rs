@@ -47,7 +47,7 @@ pub enum CustomerCommand {
 impl CustomerCommand {
     /// Runs it.
     pub async fn run(self, config: Config, output: Output) -> Result<()> {
-        let app = open::app(config).await?;
+        let app = open::app_of_command(config).await?;
         let actor = Actor::cli();
         let id = match self {
             CustomerCommand::Create { name, currency } => {

@@ -78,10 +78,13 @@ impl Demo {
         let site = first_site(&app, &people.customer, output).await?;
         let admin = sign_in_link(&app, &base, &people.admin).await?;
         let owner = sign_in_link(&app, &base, &people.owner).await?;
+        // `make demo` runs what it has built, which is not in PATH.
+        let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("innkeeper"));
         output.say(format!(
             "\nThe site is live:          {}\nSign in as its owner:      {owner}\nSign in as the operator:   {admin}\n\
-             (each link works once, within 15 minutes; `innkeeper --data {} member link {}` prints a new one)\n",
+             (each link works once, within 15 minutes; `{} --data {} member link {}` prints a new one)\n",
             app.hosting.url(&site),
+            program.display(),
             app.config.server.data.display(),
             people.admin
         ));

@@ -15,7 +15,7 @@ use crate::output::Output;
 /// Adds people, and lets them in when they cannot get in otherwise.
 #[derive(clap::Subcommand)]
 pub enum MemberCommand {
-    /// Adds a person. The password is read from standard input; without one, a sign-in link is printed.
+    /// Adds a person and prints a link that signs them in once, unless --password-stdin gives them a password.
     Add {
         /// E-mail address.
         #[arg(long)]
@@ -34,6 +34,8 @@ pub enum MemberCommand {
         password_stdin: bool,
     },
     /// Prints a link that signs a person in once, within 15 minutes.
+    ///
+    /// It begins with the address of the server that runs on this data folder; while none does, with the setting server.public_url.
     Link {
         /// E-mail address.
         email: String,
@@ -43,7 +45,7 @@ pub enum MemberCommand {
 impl MemberCommand {
     /// Runs it.
     pub async fn run(self, config: Config, output: Output) -> Result<()> {
-        let app = open::app(config).await?;
+        let app = open::app_of_command(config).await?;
         let actor = Actor::cli();
         let (id, needs_link) = match self {
             MemberCommand::Add { email, name, role, customer, password_stdin } => {

@@ -4,12 +4,16 @@ mod completions;
 mod config;
 mod customer;
 mod demo;
+mod doctor;
 mod images;
 mod member;
 mod migrate;
+mod redact;
 mod serve;
 mod site;
 mod token;
+
+use std::process::ExitCode;
 
 use kit::Result;
 use web::config::Config;
@@ -34,6 +38,8 @@ pub enum Command {
     Images(images::ImagesCommand),
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    Redact(redact::Redact),
+    Doctor(doctor::Doctor),
     Completions(completions::Completions),
 }
 
@@ -47,8 +53,8 @@ impl Command {
         }
     }
 
-    /// Runs it.
-    pub async fn run(self, config: Config, output: Output) -> Result<()> {
+    /// Runs it; the code is what the process ends with when nothing failed.
+    pub async fn run(self, config: Config, output: Output) -> Result<ExitCode> {
         match self {
             Command::Serve(command) => command.run(config, output).await,
             Command::Demo(command) => command.run(config, output).await,
@@ -59,10 +65,13 @@ impl Command {
             Command::Token(command) => command.run(config, output).await,
             Command::Images(command) => command.run(config, output).await,
             Command::Config(command) => command.run(&config),
+            Command::Redact(command) => command.run(config).await,
+            Command::Doctor(command) => return command.run(config, output).await,
             Command::Completions(command) => {
                 command.run();
                 Ok(())
             }
         }
+        .map(|()| ExitCode::SUCCESS)
     }
 }

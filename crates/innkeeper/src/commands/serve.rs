@@ -59,7 +59,7 @@ impl Server {
             _ => Error::unavailable_because(format!("{listen} cannot be listened on"), error),
         })?;
         data_folder::prepare(&config.server.data)?;
-        let lock = data_folder::lock(&config.server.data)?;
+        let lock = data_folder::lock(&config)?;
         let app = open::app(config).await?;
         // Held back while no mail server was configured; there may be one now.
         app.mailer.release_held().await?;
@@ -72,6 +72,7 @@ impl Server {
         let jobs = tokio::spawn(work::runner(&self.app).run(stop.clone()));
         let watch = tokio::spawn(probes::watch(self.app.hosting.clone(), stop.clone()));
         tokio::spawn(probes::look_from_outside(self.app.hosting.clone(), stop.clone()));
+        let figures = tokio::spawn(hosting::usage::run(self.app.hosting.clone(), stop.clone()));
         let mut terminate = signal(SignalKind::terminate()).context("listening for signals")?;
         let stopping = stop.clone();
         tokio::spawn(async move {
@@ -86,6 +87,7 @@ impl Server {
         stop.cancel();
         jobs.await.context("waiting for jobs to end")?;
         watch.await.context("waiting for the watch to end")?;
+        figures.await.context("waiting for the figures to be written")?;
         served
     }
 }

@@ -7,6 +7,7 @@ use hosting::names::{SiteName, Subdomain};
 use hosting::operations::{self, OperationKind, OperationState, StepState};
 use hosting::sites::{self, NewSite, Site, SiteFilter, SiteId, SiteState};
 use hosting::templates::{self, Kind};
+use kit::words::counted;
 use kit::{Error, Result};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -88,7 +89,7 @@ pub struct Wait {
 impl SiteCommand {
     /// Runs it.
     pub async fn run(self, config: Config, output: Output) -> Result<()> {
-        let app = open::app(config).await?;
+        let app = open::app_of_command(config).await?;
         let actor = Actor::cli();
         match self {
             SiteCommand::Create { customer, kind, name, subdomain, wait } => {
@@ -135,8 +136,8 @@ fn parse_kind(text: &str) -> Result<Kind> {
 }
 
 fn confirmed(app: &App, site: &Site) -> Result<bool> {
-    let days = app.config.hosting.keep_archives_days;
-    eprint!("Delete `{}` ({})? It can be restored for {days} days. Type its address to go on: ", site.name, site.domain);
+    let days = counted(app.config.hosting.keep_archives_days, "day");
+    eprint!("Delete `{}` ({})? It can be restored for {days}. Type its address to go on: ", site.name, site.domain);
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(line.trim() == site.domain.as_str())
@@ -157,7 +158,7 @@ async fn wait_and_show(app: &App, site: Site, wait: Wait, output: Output) -> Res
         return show(app, &site, output).await;
     }
     let stop = CancellationToken::new();
-    let worker = match data_folder::try_lock(&app.config.server.data)? {
+    let worker = match data_folder::try_lock(&app.config)? {
         // With PostgreSQL a server on another machine may be at work too; leases keep the two apart.
         Ok(lock) => {
             let runner = work::runner_of_command(app).run(stop.clone());

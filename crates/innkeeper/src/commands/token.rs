@@ -35,7 +35,7 @@ impl TokenCommand {
     /// Runs it.
     pub async fn run(self, config: Config, output: Output) -> Result<()> {
         let TokenCommand::Create { email, name, scopes, days } = self;
-        let app = open::app(config).await?;
+        let app = open::app_of_command(config).await?;
         let actor = Actor::cli();
         let member = members::by_email(&app.db, &actor, &Email::parse(&email)?).await?;
         let expires_at = days.map(|days| app.clock.now().plus(Duration::from_secs(u64::from(days) * 86_400)));

@@ -100,3 +100,68 @@ fn data_folder_and_key_are_private() {
     assert_eq!(mode(""), 0o700);
     assert_eq!(mode("secrets/instance.key"), 0o600);
 }
+
+#[test]
+fn redact_filters_input_and_needs_no_data_folder() {
+    let house = House::new();
+    let said = text(&house.filter(&["redact"], b"DB_PASSWORD=sesame\r\nplain \x1b[31mline\x1b[0m\n").stdout);
+    assert_eq!(said, "DB_PASSWORD=[redacted:password]\nplain line\n");
+    assert!(!house.data.exists(), "nothing but the input is needed");
+}
+
+#[test]
+fn redact_hides_the_secrets_of_a_site() {
+    let house = House::new();
+    let customer = house.json(&["customer", "create", "--name", "Ada"]);
+    let customer = customer.split('"').find(|word| word.starts_with("cust_")).expect("an id").to_owned();
+    house.json(&["member", "add", "--email", "ada@example.test", "--name", "Ada", "--customer", &customer]);
+    house.run(&["site", "create", "--customer", &customer, "--name", "x", "--subdomain", "ada", "--no-wait"]);
+    let site = house.json(&["site", "list"]);
+    let site = site.split('"').find(|word| word.starts_with("app_") && *word != "app_id").expect("an id").to_owned();
+    let folder = house.data.join("sites").join(customer).join(&site);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join(".env"), "MAIL_PASSWORD=\"open sesame\"\nAPP_ENV=production\n").expect("a file");
+    let output = house.filter(&["redact", "--site", &site], b"in production: open sesame, open%20sesame, b3BlbiBzZXNhbWU=\n");
+    let said = text(&output.stdout);
+    assert_eq!(said, "in production: [redacted:secret], [redacted:secret], [redacted:secret]\n", "{}", text(&output.stderr));
+
+    let output = house.filter(&["redact", "--site", "app_aaaaaaaa"], b"anything\n");
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(3), ""), "an unknown site must show nothing");
+}
+
+#[test]
+fn the_doctor_works_without_docker_and_server_and_tells_by_its_exit_code() {
+    use std::os::unix::fs::PermissionsExt;
+    let house = House::new();
+    let output = house.run(&["doctor", "--json"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(20), "without Docker something does not work: {said}");
+    assert!(said.contains("\"severity\": \"bad\"") && said.contains("Docker does not answer"), "{said}");
+
+    std::fs::set_permissions(house.data.join("secrets/instance.key"), std::fs::Permissions::from_mode(0o644)).expect("its mode is set");
+    let output = house.run(&["doctor"]);
+    let said = text(&output.stdout);
+    let key = house.data.canonicalize().expect("the folder").join("secrets/instance.key");
+    assert!(said.starts_with("BAD ") && said.contains(&format!("→ `chmod 600 {}`", key.display())), "{said}");
+    assert!(said.contains("No server has worked for this house yet") && said.contains("not working"), "{said}");
+
+    let output = house.run(&["doctor", "app_aaaaaaaa"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let output = house.command().env("INNKEEPER_EDGE__HTTP_PORT", "many").arg("doctor").output().expect("the binary starts");
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_doctor_tells_of_a_database_that_is_away() {
+    let house = House::new();
+    let output = house
+        .command()
+        .env("DATABASE_URL", "postgres://innkeeper:sesame@127.0.0.1:1/house")
+        .arg("doctor")
+        .output()
+        .expect("the binary starts");
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(20), "{said} {}", text(&output.stderr));
+    assert!(said.contains("Innkeeper does not open") && said.contains("PostgreSQL") && !said.contains("sesame"), "{said}");
+    assert!(said.contains("data folder") && said.contains("Docker does not answer"), "what can be looked at is: {said}");
+}

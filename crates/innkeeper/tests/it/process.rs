@@ -1,5 +1,6 @@
 //! The built binary with a data folder of the test's own.
 
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -25,6 +26,8 @@ impl House {
         let mut command = Command::new(env!("CARGO_BIN_EXE_innkeeper"));
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+        // Nobody listens there: no test asks a real certificate authority anything.
+        command.env("INNKEEPER_EDGE__ACME_DIRECTORY", "http://127.0.0.1:9/directory");
         command.arg("--data").arg(&self.data).stdin(Stdio::null());
         command
     }
@@ -32,6 +35,21 @@ impl House {
     /// Runs to the end.
     pub fn run(&self, args: &[&str]) -> Output {
         self.command().args(args).output().expect("the binary starts")
+    }
+
+    /// Runs to the end with `input` on standard input.
+    pub fn filter(&self, args: &[&str], input: &[u8]) -> Output {
+        let mut child = self
+            .command()
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        // One that fails early reads nothing.
+        let _ = child.stdin.take().expect("a pipe").write_all(input);
+        child.wait_with_output().expect("the binary ends")
     }
 
     /// Runs to the end, must succeed, and answers in JSON.
@@ -43,11 +61,17 @@ impl House {
 
     /// Starts a server and waits until it answers.
     pub fn serve(&self) -> Server {
+        self.serve_with::<&str>(&[])
+    }
+
+    /// The same with further variables.
+    pub fn serve_with<Value: AsRef<std::ffi::OsStr>>(&self, variables: &[(&str, Value)]) -> Server {
         let port = free_port();
         let log = self.data.with_extension("log");
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log file");
         let child = self
             .command()
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .stdout(Stdio::null())
             .stderr(file)
@@ -122,6 +146,17 @@ pub fn free_port() -> u16 {
 /// Output as text.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Waits until a query that counts says 0.
+pub fn until_none(data: &Path, query: &str) {
+    let connection = rusqlite::Connection::open(data.join("innkeeper.db")).expect("the database opens");
+    let count = || connection.query_row(query, [], |row| row.get::<_, i64>(0)).expect("the query runs");
+    let started = Instant::now();
+    while count() != 0 {
+        assert!(started.elapsed() < Duration::from_secs(20), "still there after 20 s: {query}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Writes into the database file as another program would.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::process::{House, free_port, text};
+use crate::process::{House, free_port, sqlite, text, until_none};
 
 fn get(url: &str) -> (u16, String) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -73,4 +73,39 @@ fn stopping_is_graceful_and_quick() {
     assert!(well && took < Duration::from_secs(10), "{well} {took:?}");
     let server = house.serve();
     assert_eq!(get(&server.url("/healthz")).0, 200);
+}
+
+#[test]
+fn what_has_expired_is_swept_away_without_anyone_asking() {
+    let house = House::new();
+    house.json(&["migrate"]);
+    sqlite(
+        &house.data,
+        "insert into idempotent_request (name, fingerprint, answer, claimed_at) values ('old', 'x', 'sealed', 1);
+         insert into throttle (name, hits, last_at, blocked_until) values ('old', 1, 1, 1)",
+    );
+    let _server = house.serve();
+    until_none(&house.data, "select count(*) from idempotent_request");
+    until_none(&house.data, "select count(*) from throttle");
+}
+
+#[test]
+fn commands_go_by_the_addresses_of_the_server_beside_them() {
+    let house = House::new();
+    let customer = house.json(&["customer", "create", "--name", "Ada"]);
+    let id = customer.split('"').find(|word| word.starts_with("cust_")).expect("an id").to_owned();
+    house.json(&["member", "add", "--email", "ada@example.test", "--name", "Ada", "--customer", &id]);
+    let server = house.serve_with(&[
+        ("INNKEEPER_SERVER__PUBLIC_URL", "https://panel.example.test"),
+        ("INNKEEPER_HOSTING__BASE_DOMAIN", "sites.example.test"),
+        ("INNKEEPER_EDGE__HTTPS_PORT", "8443"),
+    ]);
+    let link = || house.json(&["member", "link", "ada@example.test"]);
+    assert!(link().contains("\"https://panel.example.test/sign-in/link/"), "{}", link());
+    let site = house.json(&["site", "create", "--customer", &id, "--name", "x", "--subdomain", "ada", "--no-wait"]);
+    assert!(site.contains("\"https://ada.sites.example.test:8443\""), "{site}");
+    assert!(site.contains("\"https://panel.example.test/git/"), "{site}");
+
+    server.kill();
+    assert!(link().contains("\"http://127.0.0.1:8080/sign-in/link/"), "nobody serves: {}", link());
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
 
@@ -40,6 +41,7 @@ impl Lite {
                 connection.set_prepared_statement_cache_capacity(128);
                 connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
                 connection.pragma_update(None, "foreign_keys", true)?;
+                fold_all_alphabets(&connection)?;
                 Ok(connection)
             };
             connect().map_err(classify).context(attempted())
@@ -123,6 +125,18 @@ impl Lite {
         })
         .await
     }
+}
+
+/// Lets `lower` know more than ASCII, as PostgreSQL's does, so that a search finds `Ärzte` by `ärzte` on both: letter by letter, so
+/// that a part of a word is folded like the whole.
+///
+/// No index may be made on it, although it always answers the same: another program that opens the file has SQLite's own `lower`,
+/// and would keep the index in another order.
+fn fold_all_alphabets(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_scalar_function("lower", 1, flags, |call| {
+        Ok(call.get::<Option<String>>(0)?.map(|text| text.chars().flat_map(char::to_lowercase).collect::<String>()))
+    })
 }
 
 /// Creates an empty file that only its owner may read; SQLite gives its log the same permissions.

@@ -4,7 +4,8 @@
 //! writer and a few readers (WAL, `synchronous=FULL`); PostgreSQL has a pool and SERIALIZABLE transactions.
 //! What must differ between the two is a named function in [`dialect`]. Rules that keep one text right on both:
 //! sums are cast (`cast(sum(x) as bigint)`), `coalesce` of a real sum is written with `0.0`, an optional filter
-//! casts its parameter, ids are text, times are unix milliseconds, JSON is text.
+//! casts its parameter, ids are text, times are unix milliseconds, JSON is text, case is folded by `lower` on both sides of a
+//! comparison (not by `like`, which SQLite folds and PostgreSQL does not).
 
 mod lite;
 mod migrate;
@@ -56,6 +57,17 @@ impl Sql {
     #[must_use]
     pub fn and(mut self, text: &'static str) -> Sql {
         self.text = format!("{} {text}", self.text).into();
+        self
+    }
+
+    /// Appends and binds the list behind an `in`. In an empty list is nothing.
+    #[must_use]
+    pub fn list<V: Into<Value>>(mut self, values: impl IntoIterator<Item = V>) -> Sql {
+        let first = self.args.len() + 1;
+        self.args.extend(values.into_iter().map(Into::into));
+        let places: Vec<String> = (first..=self.args.len()).map(|number| format!("${number}")).collect();
+        let list = if places.is_empty() { "null".to_owned() } else { places.join(", ") };
+        self.text = format!("{} ({list})", self.text).into();
         self
     }
 

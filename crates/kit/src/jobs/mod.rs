@@ -180,6 +180,13 @@ pub async fn depth(db: &Db, clock: &Clock) -> Result<i64> {
     Ok(db.one::<(i64,)>(due).await?.0)
 }
 
+/// Since when the first of those jobs waits; `None` when none does.
+pub async fn waiting_since(db: &Db, clock: &Clock) -> Result<Option<Timestamp>> {
+    let oldest = sql("select run_at from job where state = 'queued' and run_at <= $1 order by run_at, id limit 1");
+    let row: Option<(Timestamp,)> = db.optional(oldest.bind(clock.now())).await?;
+    Ok(row.map(|(since,)| since))
+}
+
 /// Puts a dead job back into the queue with a fresh count of tries.
 pub async fn retry(db: &Db, clock: &Clock, id: &JobId) -> Result<()> {
     let now = clock.now();

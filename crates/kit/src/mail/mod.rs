@@ -290,6 +290,38 @@ pub async fn outbox(db: &Db, before: Option<&MailId>) -> Result<Vec<MailRow>> {
     db.all(page.and("order by id desc limit 50")).await
 }
 
+/// What of the outbox has not reached a mail server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Mails held back because no server is configured.
+    pub held: i64,
+    /// Mails that were given up.
+    pub failed: i64,
+    /// When the oldest mail was written that still waits to be sent.
+    pub waiting_since: Option<Timestamp>,
+}
+
+/// Counts what did not get out; mails that were given up count when they were written after `failed_after`.
+pub async fn backlog(db: &Db, failed_after: Timestamp) -> Result<Backlog> {
+    let rows: Vec<(MailState, i64, Timestamp)> = db
+        .all(
+            sql("select state, cast(count(*) as bigint), min(created_at) from mail
+                 where state in ('queued', 'held') or (state = 'failed' and created_at > $1)
+                 group by state")
+            .bind(failed_after),
+        )
+        .await?;
+    let mut backlog = Backlog::default();
+    for (state, count, oldest) in rows {
+        match state {
+            MailState::Held => backlog.held = count,
+            MailState::Failed => backlog.failed = count,
+            _ => backlog.waiting_since = Some(oldest),
+        }
+    }
+    Ok(backlog)
+}
+
 /// Deletes mails written before `limit`, whatever became of them: they hold addresses. Returns how many.
 pub async fn forget_older_than(db: &Db, limit: Timestamp) -> Result<u64> {
     // Ids are ordered by time, so the primary key serves as the index.

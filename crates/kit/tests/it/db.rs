@@ -65,6 +65,37 @@ fn empty(id: i64) -> Thing {
 }
 
 #[tokio::test]
+async fn lower_knows_all_alphabets_alike() {
+    for test in databases().await {
+        for (text, lower) in
+            [("Ärzte ÉTÉ", "ärzte été"), ("ΑΘΗΝΑ", "αθηνα"), ("ЖУК №7", "жук №7"), ("名前 🌱", "名前 🌱"), ("straße", "straße")]
+        {
+            let query = sql("select lower(cast($1 as text)), lower(cast(null as text)) is null").bind(text);
+            let found: (String, bool) = test.db.one(query).await.unwrap();
+            assert_eq!(found, (lower.to_owned(), true), "{}", test.name);
+        }
+        let in_transaction: (String,) = test.db.write(async |tx| tx.one(sql("select lower('Ö')")).await).await.unwrap();
+        assert_eq!(in_transaction.0, "ö", "{}: the writer does, too", test.name);
+    }
+}
+
+#[tokio::test]
+async fn lists_hold_what_is_bound_and_an_empty_one_holds_nothing() {
+    for test in databases().await {
+        test.run_script("create table word (text text not null)").await;
+        for word in ["one", "two", "it's $1", "null"] {
+            test.db.execute(sql("insert into word (text) values ($1)").bind(word)).await.unwrap();
+        }
+        let among = async |words: &[&str]| {
+            let query =
+                sql("select cast(count(*) as bigint) from word where text <> $1 and text in").bind("two").list(words).and("and 1 = 1");
+            test.db.one::<(i64,)>(query).await.unwrap().0
+        };
+        assert_eq!([among(&["one", "two", "it's $1"]).await, among(&["three"]).await, among(&[]).await], [2, 0, 0], "{}", test.name);
+    }
+}
+
+#[tokio::test]
 async fn every_type_comes_back_as_it_was_stored() {
     let stored = [
         empty(1),
@@ -333,4 +364,16 @@ fn values_take_what_slices_have() {
     assert_eq!(Value::from(None::<&str>), Value::Null);
     assert_eq!(Value::from(Mood::Glad), Value::Text("glad".to_owned()));
     assert_eq!(Value::from(serde_json::json!({"a": [1]})), Value::Text(r#"{"a":[1]}"#.to_owned()));
+}
+
+#[tokio::test]
+async fn a_database_knows_its_size_and_connections() {
+    for test in kit::testing::databases().await {
+        let vitals = kit::db::dialect::vitals(&test.db).await.unwrap();
+        assert!(vitals.bytes > 4096, "{}: {vitals:?}", test.name);
+        match vitals.connections {
+            Some((used, most)) => assert!(test.name == "postgres" && used >= 1 && used <= most, "{vitals:?}"),
+            None => assert_eq!(test.name, "sqlite"),
+        }
+    }
 }

@@ -300,3 +300,26 @@ async fn a_wrong_sender_is_named() {
     let error = Mailer::new(&wrong, test.db.clone(), Clock::System, InstanceKey::ephemeral()).map(|_| ()).unwrap_err();
     assert!(error.to_string().starts_with("mail.from"), "{error}");
 }
+
+#[tokio::test]
+async fn what_did_not_get_out_is_counted() {
+    for test in databases().await {
+        let post = Post::new(test, None);
+        let db = &post.test.db;
+        assert_eq!(mail::backlog(db, Timestamp(0)).await.unwrap(), mail::Backlog::default(), "{}", post.test.name);
+        for (id, state, created_at) in [
+            ("a", "sent", 1),
+            ("b", "held", 2),
+            ("c", "held", 3),
+            ("d", "failed", 4),
+            ("e", "failed", 5),
+            ("f", "queued", 7),
+            ("g", "queued", 6),
+        ] {
+            let row = sql("insert into mail (id, recipient, subject, state, attempts, created_at) values ($1, 'a', 'b', $2, 1, $3)");
+            db.execute(row.bind(id).bind(state).bind(Timestamp(created_at))).await.unwrap();
+        }
+        let found = mail::backlog(db, Timestamp(4)).await.unwrap();
+        assert_eq!(found, mail::Backlog { held: 2, failed: 1, waiting_since: Some(Timestamp(6)) }, "{}", post.test.name);
+    }
+}

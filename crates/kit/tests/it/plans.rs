@@ -8,6 +8,7 @@ const QUESTIONS: &[(&str, &str)] = &[
     ("select id from job where state = 'running' and leased_until < 5 order by leased_until limit 1", "job_leased"),
     ("select id from job where state = 'queued' and run_at <= 5 order by run_at, id limit 1", "job_due"),
     ("select cast(count(*) as bigint) from job where state = 'queued' and run_at <= 5", "job_due"),
+    ("select run_at from job where state = 'queued' and run_at <= 5 order by run_at, id limit 1", "job_due"),
     ("delete from job where finished_at < 5 and state = 'done'", "job_finished"),
     ("select id from job where state = 'dead' order by id desc limit 50", "job_by_state"),
     ("select id from job where state = 'dead' and id < 'job_b' order by id desc limit 50", "job_by_state"),

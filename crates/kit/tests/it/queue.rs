@@ -118,3 +118,16 @@ async fn an_idle_runner_is_woken_by_the_commit_and_does_not_wait_for_its_next_lo
     running.await.unwrap();
     assert_eq!(jobs::counts(&test.db).await.unwrap(), [(JobState::Done, 11)]);
 }
+
+#[tokio::test]
+async fn the_oldest_job_that_waits_is_known() {
+    for test in databases().await {
+        let clock = Clock::manual(Timestamp(1000));
+        assert_eq!(jobs::waiting_since(&test.db, &clock).await.unwrap(), None, "{}", test.name);
+        for run_at in [5000, 900, 800] {
+            let how = Enqueue { run_at: Some(Timestamp(run_at)), ..Enqueue::default() };
+            test.db.write(async |tx| jobs::enqueue::<Watch, _>(&tx, &clock, &Numbered { number: 1 }, how.clone()).await).await.unwrap();
+        }
+        assert_eq!(jobs::waiting_since(&test.db, &clock).await.unwrap(), Some(Timestamp(800)), "{}", test.name);
+    }
+}

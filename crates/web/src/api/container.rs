@@ -28,7 +28,7 @@ const STATUS: PerMinute = PerMinute(60);
 pub struct Which {
     /// The site's id; may be left out by a customer who has one site.
     #[param(example = "app_k3v7q2mx")]
-    app_id: Option<String>,
+    pub(super) app_id: Option<String>,
 }
 
 impl Which {
@@ -108,7 +108,7 @@ pub struct Restart {
 }
 
 /// Whose allowance is used up.
-fn caller_of(actor: &Actor) -> &str {
+pub(super) fn caller_of(actor: &Actor) -> &str {
     actor.member_id().map_or_else(|| actor.name(), |id| id.as_str())
 }
 

@@ -6,12 +6,16 @@
 mod audit;
 mod container;
 mod customers;
+mod doctor;
 mod jobs;
+mod logs;
 mod me;
 mod members;
 mod sessions;
 mod sites;
 mod tokens;
+
+pub(crate) use logs::allow_logs;
 
 use accounts::Permission;
 use serde::Serialize;
@@ -38,6 +42,7 @@ pub fn routes(all: Routes) -> Routes {
         .api(Access::SignedIn, routes!(me::me))
         .api(Access::May(Permission::ReadSites), routes!(container::status))
         .api(Access::May(Permission::WriteSites), routes!(container::restart))
+        .api(Access::May(Permission::ReadSites), routes!(logs::logs))
         .api(Access::May(Permission::ReadCustomers), routes!(customers::list))
         .api_create(Access::House(Permission::ManageCustomers), routes!(customers::create))
         .api(Access::May(Permission::ReadCustomers), routes!(customers::get))
@@ -56,4 +61,5 @@ pub fn routes(all: Routes) -> Routes {
         .api(operate, routes!(jobs::list))
         .api(operate, routes!(jobs::retry))
         .api(operate, routes!(jobs::reconcilers))
+        .api(operate, routes!(doctor::examine))
 }

@@ -3,6 +3,7 @@
 //! `innkeeper.default.toml` holds every key with its comment; a key that is not there does not exist. A wrong key or
 //! value is named together with where it stands and what is allowed. Secrets never print: see [`Config::display`].
 
+mod grafana;
 mod types;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use kit::secrets::Secret;
 use kit::{Error, FieldError, Result};
 use serde::{Deserialize, Serialize};
 
+pub use grafana::{GrafanaConfig, GrafanaUrl};
 pub use types::{Network, PublicUrl};
 
 /// Every setting with its default and a comment.
@@ -56,6 +58,8 @@ pub struct Config {
     pub edge: EdgeConfig,
     /// Where sites live and how many there may be.
     pub hosting: HostingConfig,
+    /// Whose panels stand in site pages.
+    pub grafana: GrafanaConfig,
 }
 
 /// Section `[server]`.

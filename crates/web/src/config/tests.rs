@@ -36,6 +36,7 @@ fn wrong_values_are_named_with_what_is_allowed() {
         ("[server]\nmetrics_token = \"short\"", "server.metrics_token", "16 characters"),
         ("[database]\nurl = \"mysql://a\"", "database.url", "postgres://"),
         ("[server]\nlissten = \"a\"", "server.lissten", "listen"),
+        ("[grafana]\nurl = \"https://a;script-src *\"", "grafana.url", "http(s)://host"),
         ("[mail]\nsecurity = \"ssl\"", "mail.security", "starttls"),
     ] {
         let text = complaint(toml);

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use ui::field::{self, Field};
 use ui::page::Bare;
 
-use super::{spent, to_sign_in, wide_button};
+use super::{email_field, name_field, new_password_field, spent, to_sign_in, wide_button};
 use crate::app::App;
 use crate::extract::{Form, Path};
 use crate::frame::View;
@@ -74,35 +74,9 @@ fn show(view: View, token: &str, invitation: &Invitation, typed: &Typed, complai
     let body = html! {
         form.form method="post" action={ "/invitation/" (token) } {
             (complaint.summary(&["name", "password"]))
-            (field::email(Field {
-                name: "email",
-                label: "E-mail",
-                value: invitation.email.as_str(),
-                autocomplete: "username",
-                disabled: true,
-                unmarked: true,
-                ..Field::default()
-            }))
-            (field::text(Field {
-                name: "name",
-                label: "Your name",
-                value: &typed.name,
-                error: complaint.of("name"),
-                autocomplete: "name",
-                required: true,
-                unmarked: true,
-                autofocus: true,
-                ..Field::default()
-            }))
-            (field::password(field::Password::New, Field {
-                name: "password",
-                label: "Choose a password",
-                hint: "At least 10 characters. A sentence is good.",
-                error: complaint.of("password"),
-                required: true,
-                unmarked: true,
-                ..Field::default()
-            }))
+            (field::email(Field { disabled: true, required: false, ..email_field(invitation.email.as_str(), complaint) }))
+            (field::text(name_field(&typed.name, complaint)))
+            (field::password(field::Password::New, new_password_field("Choose a password", complaint)))
             (wide_button("Accept and sign in", "Accepting…"))
         }
     };

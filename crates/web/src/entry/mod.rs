@@ -10,10 +10,12 @@ mod setup;
 mod sign_in;
 
 use maud::{Markup, html};
+use ui::field::Field;
 use ui::page::Bare;
 use ui::{button, icon};
 
 use crate::frame::View;
+use crate::respond::Complaint;
 use crate::routes::{Access, Routes};
 
 /// Every way in and out.
@@ -45,6 +47,48 @@ fn to_sign_in() -> Markup {
         "/sign-in",
         button::Button { label: "To sign-in", icon: Some(icon::arrow_left()), wide: true, ..button::Button::default() },
     )
+}
+
+/// The field `email` of a bare card.
+fn email_field<'a>(typed: &'a str, complaint: &'a Complaint) -> Field<'a> {
+    Field {
+        name: "email",
+        label: "E-mail",
+        value: typed,
+        error: complaint.of("email"),
+        autocomplete: "username",
+        required: true,
+        unmarked: true,
+        ..Field::default()
+    }
+}
+
+/// The field `name` of a bare card, which is always its first.
+fn name_field<'a>(typed: &'a str, complaint: &'a Complaint) -> Field<'a> {
+    Field {
+        name: "name",
+        label: "Your name",
+        value: typed,
+        error: complaint.of("name"),
+        autocomplete: "name",
+        required: true,
+        unmarked: true,
+        autofocus: true,
+        ..Field::default()
+    }
+}
+
+/// The field `password` of a bare card, for a password that is chosen there.
+fn new_password_field<'a>(label: &'a str, complaint: &'a Complaint) -> Field<'a> {
+    Field {
+        name: "password",
+        label,
+        hint: "At least 10 characters. A sentence is good.",
+        error: complaint.of("password"),
+        required: true,
+        unmarked: true,
+        ..Field::default()
+    }
 }
 
 /// The submit button of a bare card.

@@ -10,7 +10,7 @@ use ui::button;
 use ui::field::{self, Field};
 use ui::page::Bare;
 
-use super::{spent, to_sign_in, wide_button};
+use super::{email_field, new_password_field, spent, to_sign_in, wide_button};
 use crate::app::App;
 use crate::extract::{Form, Path};
 use crate::frame::{self, View};
@@ -91,17 +91,7 @@ fn show_question(view: View, asked: &Asked, complaint: &Complaint) -> Response {
     let body = html! {
         form.form method="post" action="/forgot-password" {
             (complaint.summary(&["email"]))
-            (field::email(Field {
-                name: "email",
-                label: "E-mail",
-                value: &asked.email,
-                error: complaint.of("email"),
-                autocomplete: "username",
-                required: true,
-                unmarked: true,
-                autofocus: true,
-                ..Field::default()
-            }))
+            (field::email(Field { autofocus: true, ..email_field(&asked.email, complaint) }))
             (wide_button("Send me a link", "Sending…"))
         }
     };
@@ -118,16 +108,7 @@ fn show_choice(view: View, token: &str, complaint: &Complaint) -> Response {
     let body = html! {
         form.form method="post" action={ "/reset/" (token) } {
             (complaint.summary(&["password"]))
-            (field::password(field::Password::New, Field {
-                name: "password",
-                label: "New password",
-                hint: "At least 10 characters. A sentence is good.",
-                error: complaint.of("password"),
-                required: true,
-                unmarked: true,
-                autofocus: true,
-                ..Field::default()
-            }))
+            (field::password(field::Password::New, Field { autofocus: true, ..new_password_field("New password", complaint) }))
             (wide_button("Change password", "Changing…"))
         }
     };

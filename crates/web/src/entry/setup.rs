@@ -6,10 +6,10 @@ use axum::response::Response;
 use kit::secrets::Secret;
 use maud::html;
 use serde::Deserialize;
-use ui::field::{self, Field};
+use ui::field;
 use ui::page::Bare;
 
-use super::{spent, to_sign_in, wide_button};
+use super::{email_field, name_field, new_password_field, spent, to_sign_in, wide_button};
 use crate::app::App;
 use crate::extract::{Form, Path};
 use crate::frame::View;
@@ -71,36 +71,9 @@ fn show(view: View, token: &str, typed: &Typed, complaint: &Complaint) -> Respon
     let body = html! {
         form.form method="post" action={ "/setup/" (token) } {
             (complaint.summary(&["name", "email", "password"]))
-            (field::text(Field {
-                name: "name",
-                label: "Your name",
-                value: &typed.name,
-                error: complaint.of("name"),
-                autocomplete: "name",
-                required: true,
-                unmarked: true,
-                autofocus: true,
-                ..Field::default()
-            }))
-            (field::email(Field {
-                name: "email",
-                label: "E-mail",
-                value: &typed.email,
-                error: complaint.of("email"),
-                autocomplete: "username",
-                required: true,
-                unmarked: true,
-                ..Field::default()
-            }))
-            (field::password(field::Password::New, Field {
-                name: "password",
-                label: "Password",
-                hint: "At least 10 characters. A sentence is good.",
-                error: complaint.of("password"),
-                required: true,
-                unmarked: true,
-                ..Field::default()
-            }))
+            (field::text(name_field(&typed.name, complaint)))
+            (field::email(email_field(&typed.email, complaint)))
+            (field::password(field::Password::New, new_password_field("Password", complaint)))
             (wide_button("Create the first admin", "Creating…"))
         }
     };

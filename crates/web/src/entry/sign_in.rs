@@ -11,7 +11,7 @@ use serde::Deserialize;
 use ui::field::{self, Field};
 use ui::page::Bare;
 
-use super::wide_button;
+use super::{email_field, wide_button};
 use crate::app::App;
 use crate::extract::{Form, Query};
 use crate::frame::View;
@@ -81,17 +81,7 @@ fn show(view: View, typed: &Credentials, complaint: &Complaint, needs_setup: boo
                 p.hint { "Innkeeper is not set up yet. Open the set-up link that it printed when it started." }
             }
             @if !typed.next.is_empty() { (field::hidden("next", &typed.next)) }
-            (field::email(Field {
-                name: "email",
-                label: "E-mail",
-                value: &typed.email,
-                error: complaint.of("email"),
-                autocomplete: "username",
-                required: true,
-                unmarked: true,
-                autofocus: true,
-                ..Field::default()
-            }))
+            (field::email(Field { autofocus: true, ..email_field(&typed.email, complaint) }))
             (field::password(field::Password::Current, Field {
                 name: "password",
                 label: "Password",

@@ -1,8 +1,12 @@
 //! Work that the house does by itself: what waits, runs, failed and gave up; and its reconcilers.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
+use hosting::operations::{self, Subject};
 use kit::Timestamp;
 use kit::jobs::{self, JobId, JobRow, JobState, ReconcilerState};
+use kit::words::counted;
 use maud::{Markup, html};
 use serde::Deserialize;
 use ui::badge::{self, Status, Tone};
@@ -17,7 +21,9 @@ use ui::{format, icon};
 use crate::app::App;
 use crate::extract::{Path, Query};
 use crate::frame::{self, View};
+use crate::portal::words;
 use crate::respond::Answer;
+use crate::routes::Caller;
 
 const PLACE: &str = "/admin/jobs";
 
@@ -30,14 +36,15 @@ pub struct Asked {
 }
 
 /// Lists jobs, newest first.
-pub async fn list(State(app): State<App>, view: View, Query(asked): Query<Asked>) -> Answer {
+pub async fn list(State(app): State<App>, Caller(actor): Caller, view: View, Query(asked): Query<Asked>) -> Answer {
     let state = JobState::from_text(&asked.state);
     let before = JobId::parse(&asked.before).ok();
     let found = jobs::list(&app.db, state, before.as_ref()).await?;
+    let subjects = operations::subjects_of(&app.db, &actor.scope(), &found).await?;
     let counts = jobs::counts(&app.db).await?;
     let reconcilers = jobs::reconcilers(&app.db).await?;
     let now = app.clock.now();
-    let parts = html! { (jobs_table(state, &found, &counts, now)) (reconciler_card(&reconcilers, now)) };
+    let parts = html! { (jobs_table(state, &found, &subjects, &counts, now)) (reconciler_card(&reconcilers, now)) };
     if view.is_fragment() {
         return Ok(view.fragment(parts));
     }
@@ -51,8 +58,7 @@ pub async fn list(State(app): State<App>, view: View, Query(asked): Query<Asked>
         help: "Work that the house does by itself. A job that fails is tried again with growing pauses, and gives up in the end.",
         badge: match dead {
             0 => badge::status_as(Status::Running, "All well"),
-            1 => badge::status_as(Status::Error, "1 job gave up"),
-            many => badge::status_as(Status::Error, &format!("{many} jobs gave up")),
+            many => badge::status_as(Status::Error, &format!("{} gave up", counted(many, "job"))),
         },
         body: live::region(Region { topic: "jobs", url: &here, always_poll: true, body: card::stack(parts), ..Region::default() }),
         ..Page::default()
@@ -70,7 +76,13 @@ fn count(counts: &[(JobState, i64)], state: JobState) -> i64 {
     counts.iter().find(|(counted, _)| *counted == state).map_or(0, |(_, count)| *count)
 }
 
-fn jobs_table(state: Option<JobState>, found: &[JobRow], counts: &[(JobState, i64)], now: Timestamp) -> Markup {
+fn jobs_table(
+    state: Option<JobState>,
+    found: &[JobRow],
+    subjects: &HashMap<JobId, Subject>,
+    counts: &[(JobState, i64)],
+    now: Timestamp,
+) -> Markup {
     let all: i64 = counts.iter().map(|(_, count)| count).sum();
     let chip =
         |label: &'static str, of: JobState| Chip::counted(label, format!("{PLACE}?state={of}"), state == Some(of), count(counts, of));
@@ -97,7 +109,7 @@ fn jobs_table(state: Option<JobState>, found: &[JobRow], counts: &[(JobState, i6
             Column::number("Took").minor(),
             Column::actions(),
         ],
-        rows: found.iter().map(|job| job_row(job, now)).collect(),
+        rows: found.iter().map(|job| job_row(job, subjects.get(&job.id), now)).collect(),
         toolbar: table::toolbar(Toolbar { chips: &chips, ..Toolbar::default() }),
         empty: card::empty_state(Empty {
             icon: Some(icon::list_checks()),
@@ -110,7 +122,7 @@ fn jobs_table(state: Option<JobState>, found: &[JobRow], counts: &[(JobState, i6
     })
 }
 
-fn job_row(job: &JobRow, now: Timestamp) -> Row<'static> {
+fn job_row(job: &JobRow, subject: Option<&Subject>, now: Timestamp) -> Row<'static> {
     let retries = job.state == JobState::Queued && job.attempts > 0;
     let (status, word) = match job.state {
         JobState::Queued if retries => (Status::Restarting, "Trying again"),
@@ -128,6 +140,9 @@ fn job_row(job: &JobRow, now: Timestamp) -> Row<'static> {
     Row::new([
         html! {
             (table::two_lines(&job.kind, job.id.as_str()))
+            @if let Some(subject) = subject {
+                p.hint { (words::doing(subject.kind)) ": " a href={ "/sites/" (subject.site_id) } { (subject.site_name.as_str()) } }
+            }
             @if let Some(error) = job.error.as_deref().filter(|_| job.state != JobState::Done) {
                 details { summary.hint { "Why" } p.mono { (error) } }
             }

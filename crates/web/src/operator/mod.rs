@@ -1,8 +1,9 @@
-//! What the people who run Innkeeper see: customers, staff, jobs, mail, the audit log, settings.
+//! What the people who run Innkeeper see: customers, staff, jobs, mail, the audit log, the examination, settings.
 
 mod audit;
 mod customer;
 mod customers;
+mod doctor;
 mod jobs;
 mod mail;
 mod new_customer;
@@ -14,7 +15,7 @@ use accounts::Permission;
 
 use crate::routes::{Access, Routes};
 
-/// Everything under `/admin`.
+/// Everything under `/admin`, and what of a site only they see.
 pub fn routes(routes: Routes) -> Routes {
     let read = Access::House(Permission::ReadCustomers);
     let manage = Access::House(Permission::ManageCustomers);
@@ -36,5 +37,7 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/admin/mail/{mail}/show", operate, mail::show)
         .get("/admin/audit", Access::House(Permission::ReadAudit), audit::house)
         .get("/account/activity", Access::May(Permission::ReadAudit), audit::own)
+        .get("/admin/doctor", operate, doctor::house)
+        .get("/sites/{app}/doctor", operate, doctor::site)
         .get("/admin/settings", operate, settings::show)
 }

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
 use hosting::sites::{self, SiteFilter, SiteSort};
 use hosting::{Site, SiteId, SiteState};
+use kit::words::counted;
 use maud::{Markup, html};
 use serde::Deserialize;
 use ui::button::{self, Button};
@@ -165,10 +166,7 @@ fn the_table(app: &App, asked: &Asked, shown: &Shown) -> Markup {
             ],
         )
     });
-    let text = match shown.sites.len() {
-        1 => "1 site shown".to_owned(),
-        count => format!("{count} sites shown"),
-    };
+    let text = format!("{} shown", counted(shown.sites.len(), "site"));
     let next = shown.next.as_ref();
     let next =
         next.map(|after| to("/sites", &[("q", &asked.q), ("state", &asked.state), ("sort", &asked.sort), ("after", after.as_str())]));

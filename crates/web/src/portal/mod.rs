@@ -14,13 +14,15 @@ pub(crate) mod words;
 pub(crate) use link::to;
 
 use accounts::Permission;
+use axum::routing::get;
 
-use crate::routes::{Access, Routes};
+use crate::routes::{Access, Limits, Routes};
 
 /// The pages of sites and what their forms post to.
 pub fn routes(routes: Routes) -> Routes {
     let read = Access::May(Permission::ReadSites);
     let write = Access::May(Permission::WriteSites);
+    let as_it_comes = Limits { unhurried: true, ..Limits::default() };
     routes
         .get("/sites", read, list::page)
         .post("/sites", write, new::create)
@@ -29,6 +31,9 @@ pub fn routes(routes: Routes) -> Routes {
         .get("/sites/check-address", write, new::check_address)
         .get("/templates/{kind}/preview.svg", Access::Public, new::preview)
         .get("/sites/{app}", read, site::page)
+        .get("/sites/{app}/logs", read, site::health::logs::page)
+        .get("/sites/{app}/logs.txt", read, site::health::logs::download)
+        .on("GET", "/sites/{app}/logs/follow", read, as_it_comes, get(site::health::logs::follow))
         .post("/sites/{app}/start", write, site::actions::start)
         .post("/sites/{app}/restart", write, site::health::restart)
         .post("/sites/{app}/stop", write, site::actions::stop)

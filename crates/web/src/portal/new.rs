@@ -8,6 +8,7 @@ use hosting::SiteState;
 use hosting::names::Subdomain;
 use hosting::sites::{self, AddressAnswer};
 use hosting::templates::{self, Kind};
+use kit::words::counted;
 use kit::{Error, Result};
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
@@ -166,7 +167,10 @@ async fn reached_limit(app: &App, actor: &Actor) -> Result<Option<u32>> {
 }
 
 fn full(view: View, limit: u32) -> Response {
-    let text = format!("This account may have {limit} sites and has them all. Delete one that is no longer needed, or ask for more.");
+    let text = format!(
+        "This account may have {} and has no room for another. Delete one that is no longer needed, or ask for more.",
+        counted(limit, "site")
+    );
     view.page(Page {
         title: "New site",
         crumbs: &[Crumb::new("Sites", "/sites")],

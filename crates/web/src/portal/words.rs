@@ -4,6 +4,7 @@ use hosting::operations::OperationKind;
 use hosting::probes::{Cause, HealthState, Reading};
 use hosting::templates::{self, Kind};
 use hosting::{Hosting, Site, SiteState};
+use kit::words::counted;
 use kit::{Error, FieldError, Timestamp};
 use maud::{Markup, html};
 use ui::badge::{self, Status, Tone};
@@ -160,8 +161,7 @@ pub(crate) fn time_left(until: Timestamp, now: Timestamp) -> String {
     match left {
         ..=0 => "no time left".to_owned(),
         1..DAY_MS => "less than a day left".to_owned(),
-        DAY_MS => "1 day left".to_owned(),
-        _ => format!("{} days left", (left + DAY_MS - 1) / DAY_MS),
+        _ => format!("{} left", counted((left + DAY_MS - 1) / DAY_MS, "day")),
     }
 }
 

@@ -9,20 +9,22 @@ mod problem;
 use std::any::Any;
 use std::sync::Arc;
 
+use accounts::Actor;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use kit::{Error, FieldError};
 use tracing::{error, warn};
-use ui::page::{Brand, Theme};
 use ui::{button, html};
 
 pub use complaint::Complaint;
 pub use problem::{FieldProblem, Problem, problem_kinds};
 
 use crate::app::App;
-use crate::request::{RequestFacts, cookie, is_fragment};
+use crate::frame::View;
+use crate::request::{RequestFacts, is_fragment};
+use crate::session;
 
 /// The result of a handler.
 pub type Answer<T = Response> = Result<T, Failure>;
@@ -136,12 +138,12 @@ pub fn sentence(text: &str) -> String {
 }
 
 /// Gives failures their form: problem details for programs, a page for people, a redirect to sign-in.
-pub async fn render(State(app): State<App>, request: Request, next: Next) -> Response {
-    let asked = Asked::of(&request);
+pub async fn render(State(app): State<App>, facts: RequestFacts, request: Request, next: Next) -> Response {
+    let asked = Asked { facts, method: request.method().clone(), uri: request.uri().clone(), headers: request.headers().clone() };
     let mut response = next.run(request).await;
     let Some(failure) = response.extensions_mut().remove::<Failure>() else { return response };
     log(&failure, &asked);
-    let mut rendered = asked.render(&app, &failure);
+    let mut rendered = asked.render(&app, &failure).await;
     // What the route itself set stays, such as `Allow`.
     for (name, value) in response.headers() {
         if name != header::CONTENT_LENGTH && name != header::CONTENT_TYPE {
@@ -165,45 +167,32 @@ pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
 
 fn log(failure: &Failure, asked: &Asked) {
     match &*failure.0 {
-        Reason::Error(error @ Error::Internal(_)) => error!(request_id = asked.id, "answering with an internal error: {error}"),
-        Reason::Error(error @ Error::Unavailable { .. }) => warn!(request_id = asked.id, "something outside is unavailable: {error}"),
-        Reason::TimedOut => warn!(request_id = asked.id, "a request was given up after its time limit"),
-        Reason::CrossSite => warn!(request_id = asked.id, "a request made by another website was refused"),
+        Reason::Error(error @ Error::Internal(_)) => error!(request_id = asked.facts.id, "answering with an internal error: {error}"),
+        Reason::Error(error @ Error::Unavailable { .. }) => warn!(request_id = asked.facts.id, "something outside is unavailable: {error}"),
+        Reason::TimedOut => warn!(request_id = asked.facts.id, "a request was given up after its time limit"),
+        Reason::CrossSite => warn!(request_id = asked.facts.id, "a request made by another website was refused"),
         _ => {}
     }
 }
 
-/// What of a request decides the form of a failure.
+/// What of a request decides the form of a failure. Looked at only when there is one.
 struct Asked {
-    id: String,
+    facts: RequestFacts,
     method: Method,
-    path: String,
-    target: String,
-    wants_page: bool,
-    is_fragment: bool,
-    theme: Theme,
+    uri: Uri,
+    headers: HeaderMap,
 }
 
 impl Asked {
-    fn of(request: &Request) -> Asked {
-        let headers = request.headers();
-        let path = request.uri().path();
-        Asked {
-            id: request.extensions().get::<RequestFacts>().map(|facts| facts.id.clone()).unwrap_or_default(),
-            method: request.method().clone(),
-            path: path.to_owned(),
-            target: request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned(),
-            wants_page: !is_for_programs(path) && !prefers_json(headers),
-            is_fragment: is_fragment(headers),
-            theme: Theme::from_cookie(cookie(headers, "theme").unwrap_or_default()),
+    async fn render(&self, app: &App, failure: &Failure) -> Response {
+        let path = self.uri.path();
+        if is_for_programs(path) || prefers_json(&self.headers) {
+            return Problem::of(failure, &self.facts.id, path).into_response();
         }
-    }
-
-    fn render(&self, app: &App, failure: &Failure) -> Response {
-        if !self.wants_page {
-            return Problem::of(failure, &self.id, &self.path).into_response();
+        if is_fragment(&self.headers) {
+            return (failure.status(), html! { p role="alert" { (failure.detail()) } }).into_response();
         }
-        if matches!(*failure.0, Reason::SignInNeeded) && !self.is_fragment {
+        if matches!(*failure.0, Reason::SignInNeeded) {
             return Redirect::to(&self.sign_in_address()).into_response();
         }
         let text = match failure.status() {
@@ -211,21 +200,30 @@ impl Asked {
             StatusCode::NOT_FOUND => String::new(),
             _ => failure.detail(),
         };
-        let shown =
-            ui::page::Problem { status: failure.status().as_u16(), text: &text, reference: &self.id, ..ui::page::Problem::default() };
-        let brand = Brand { name: "Innkeeper", href: "/" };
-        let page = if self.is_fragment {
-            html! { p role="alert" { (failure.detail()) } }
-        } else {
-            ui::page::error(brand, self.theme, ui::page::Problem { actions: button::link_secondary("/", "To the start page"), ..shown })
-        };
-        let _ = app;
-        (failure.status(), page).into_response()
+        View::of(self.viewer(app).await, &self.headers, path).with_status(failure.status()).problem(ui::page::Problem {
+            status: failure.status().as_u16(),
+            text: &text,
+            reference: &self.facts.id,
+            actions: button::link_secondary("/", "To the start page"),
+            ..ui::page::Problem::default()
+        })
+    }
+
+    /// Who looks at a page of failure: whom the guard recognised, or, where no guard stands (an address that does not exist, a way
+    /// in), whose session it is.
+    async fn viewer(&self, app: &App) -> Option<Actor> {
+        if let Some(actor) = self.facts.caller.get() {
+            return Some(actor.clone());
+        }
+        let token = session::token(app, &self.headers)?;
+        // Without the database there is no frame; what went wrong is said all the same.
+        accounts::sessions::authenticate(&app.db, &app.clock, &self.facts.remote(&self.headers), token).await.ok().flatten()
     }
 
     fn sign_in_address(&self) -> String {
+        let target = self.uri.path_and_query().map_or("/", |target| target.as_str());
         // Only a page can be gone to afterwards; a form is filled in again.
-        let next = if self.method == Method::GET && self.target != "/" { self.target.as_str() } else { "" };
+        let next = if self.method == Method::GET && target != "/" { target } else { "" };
         match next {
             "" => "/sign-in".to_owned(),
             next => format!("/sign-in?{}", serde_urlencoded::to_string([("next", next)]).unwrap_or_default()),

@@ -46,11 +46,10 @@ async fn admitted(route: &RouteInfo, limits: Limits, mut request: Request, next:
     }
     request.extensions_mut().insert(BodyLimit(limit));
 
-    let client = Client::new(facts.client, user_agent(request.headers()));
+    let client = facts.remote(request.headers());
     let actor = authenticate(&app, &client, route, request.headers()).await?;
     if let Some(actor) = &actor {
-        let name = actor.member_id().map_or_else(|| actor.name().to_owned(), ToString::to_string);
-        let _ = facts.caller.set(name);
+        let _ = facts.caller.set(actor.clone());
     }
     if let Some(elsewhere) = check(&app, route.access, actor.as_ref(), &facts, request.headers())? {
         return Ok(elsewhere);
@@ -130,10 +129,6 @@ fn is_api(path: &str) -> bool {
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn user_agent(headers: &HeaderMap) -> &str {
-    headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 fn facts(extensions: &axum::http::Extensions) -> Answer<&RequestFacts> {

@@ -18,6 +18,12 @@ const PROTECTION: &[(&str, &str)] = &[
 
 /// Sets what the answer has not set itself.
 pub fn protect(app: &App, headers: &mut HeaderMap) {
+    // The one thing from elsewhere that a page may show, where the operator named it. Other pages' own policy stays as it is.
+    if let Some(origin) = app.config.grafana.url.origin()
+        && let Ok(policy) = HeaderValue::from_str(&format!("{}; frame-src {origin}", ui::assets::CONTENT_SECURITY_POLICY))
+    {
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
+    }
     for (name, value) in PROTECTION {
         headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
     }

@@ -80,7 +80,8 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
     let template = route.as_deref().unwrap_or("none");
     metrics::count_request(method.as_str(), template, status, took);
 
-    let caller = facts.caller.get().map_or("", String::as_str);
+    let caller = facts.caller.get().map(|actor| actor.member_id().map_or_else(|| actor.name().to_owned(), ToString::to_string));
+    let caller = caller.unwrap_or_default();
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let code = status.as_u16();
     macro_rules! line {
@@ -97,4 +98,57 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
         _ => line!(info),
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use accounts::Role;
+    use axum::body::{Body, to_bytes};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::routes::routes;
+    use crate::testing::TestApp;
+
+    async fn panics() -> Response {
+        panic!("what only the log may know")
+    }
+
+    #[utoipa::path(post, path = "/api/panics", responses((status = 201)))]
+    async fn creates() -> Response {
+        panic!("what only the log may know")
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_a_fault_of_ours_and_the_next_request_is_served() {
+        let test = TestApp::start().await;
+        let admin = test.passwordless(Role::Admin).await;
+        let routes = Routes::default()
+            .get("/panics", Access::Public, panics)
+            .get("/api/panics", Access::Public, panics)
+            .api_create(Access::SignedIn, routes!(creates))
+            .get("/healthz", Access::Public, health::alive);
+        let router = surround(routes.into_router(), &test.app);
+        let ask = async |method: &str, path: &str| {
+            let request = Request::builder().method(method).uri(path).extension(Peer(([127, 0, 0, 1], 4711).into()));
+            let request = request.header("cookie", &admin.cookie).header("sec-fetch-site", "same-origin").header("idempotency-key", "k");
+            let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+            let status = response.status().as_u16();
+            let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+            (status, String::from_utf8_lossy(&body).into_owned())
+        };
+
+        // Twice each: what a panic leaves behind (a lock, the claim of an `Idempotency-Key`) must not stand in the way.
+        for (method, path, kind) in
+            [("GET", "/panics", "Error 500"), ("GET", "/api/panics", "#problem-internal"), ("POST", "/api/panics", "#problem-internal")]
+        {
+            for _ in 0..2 {
+                let (status, text) = ask(method, path).await;
+                assert_eq!(status, 500, "{method} {path}: {text}");
+                assert!(text.contains(kind) && text.contains("req_"), "{method} {path}: {text}");
+                assert!(!text.contains("what only the log may know"), "{method} {path}: {text}");
+            }
+        }
+        assert_eq!(ask("GET", "/healthz").await.0, 200);
+    }
 }

@@ -78,3 +78,25 @@ async fn a_kept_token_is_sealed() {
     let kept: Vec<(String,)> = test.app.db.all(kit::sql("select answer from idempotent_request")).await.unwrap();
     assert!(kept.len() == 1 && !kept[0].0.contains(&token));
 }
+
+#[tokio::test]
+async fn what_is_no_longer_given_again_is_swept_away() {
+    for db in databases().await {
+        let name = db.name;
+        let test = TestApp::start_on(db, |_| {}).await;
+        let admin = test.passwordless(Role::Admin).await;
+        let create =
+            |key: &str| test.post("/api/customers").by(&admin).header("idempotency-key", key).json(&json!({ "name": "Nordlicht" })).send();
+        let sweep = async || web::sweep(&test.app.db, &test.app.clock).await.unwrap();
+        assert_eq!(create("k1").await.status, 201, "{name}");
+        // A process died before it could answer.
+        let claim = kit::sql("insert into idempotent_request (name, fingerprint, claimed_at) values ('died', 'x', $1)");
+        test.app.db.execute(claim.bind(test.app.clock.now())).await.unwrap();
+        assert_eq!(sweep().await, 0, "{name}: both are good");
+        test.app.clock.advance(Duration::from_secs(661));
+        assert_eq!(sweep().await, 1, "{name}: the claim has lapsed");
+        assert_eq!(create("k1").await.header("idempotent-replayed"), "true", "{name}");
+        test.app.clock.advance(Duration::from_secs(86_400));
+        assert_eq!((sweep().await, sweep().await), (1, 0), "{name}");
+    }
+}

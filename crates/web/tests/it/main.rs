@@ -9,4 +9,5 @@ mod live;
 mod matrix;
 mod pages;
 mod security;
+mod server;
 mod sites;

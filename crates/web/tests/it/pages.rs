@@ -23,6 +23,8 @@ async fn pages_work_without_scripts_and_hold_none_inline() {
         "/admin/mail".to_owned(),
         "/admin/audit".to_owned(),
         "/admin/settings".to_owned(),
+        "/admin/doctor".to_owned(),
+        "/admin/doctor?run=now".to_owned(),
         "/api/docs".to_owned(),
     ];
     for path in pages {
@@ -123,7 +125,36 @@ async fn a_missing_page_is_a_page_and_a_missing_endpoint_a_problem() {
     let page = test.get("/nowhere").header("accept", "text/html").send().await;
     assert_eq!(page.status, 404);
     assert!(page.text.contains("Error 404") && page.text.contains(page.header("x-request-id")), "{}", page.text);
+    assert!(!page.text.contains("class=\"rail\""), "nobody is signed in: {}", page.text);
     assert_eq!(test.get("/api/nowhere").send().await.json()["status"], 404);
+}
+
+#[tokio::test]
+async fn a_failure_keeps_the_frame_of_whoever_is_signed_in() {
+    let test = TestApp::start().await;
+    let customer = test.customer("Atelier Nord").await;
+    let admin = test.passwordless(Role::Admin).await;
+    let owner = test.owner(&customer).await;
+    // The table that the page of jobs reads.
+    test.app.db.execute(sql("drop table reconciler")).await.unwrap();
+    for (path, status) in [("/nowhere", 404), ("/admin/customers/cust_aaaaaaaaaaaa", 404), ("/setup/%ff", 404), ("/admin/jobs", 500)] {
+        let page = test.get(path).by(&admin).header("accept", "text/html").send().await;
+        assert_eq!(page.status, status, "{path}: {}", page.text);
+        assert!(page.text.contains(&format!("Error {status}")) && page.text.contains(page.header("x-request-id")), "{path}: {}", page.text);
+        assert!(page.text.contains("class=\"rail\"") && page.text.contains("href=\"/admin/sites\""), "{path}: {}", page.text);
+        assert!(page.text.contains(&admin.email), "{path}: the account menu: {}", page.text);
+        assert!(!page.text.contains("reconciler"), "{path}: what went wrong inside is for the log: {}", page.text);
+    }
+
+    let refused = test.get("/admin/customers").by(&owner).send().await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.text.contains("class=\"rail\"") && refused.text.contains("href=\"/sites\""), "{}", refused.text);
+    assert!(!refused.text.contains("/admin/"), "a customer's own rail: {}", refused.text);
+
+    let fragment = test.get("/nowhere").by(&owner).header("hx-request", "true").send().await;
+    assert!(fragment.status == 404 && !fragment.text.contains("<html"), "{}", fragment.text);
+    let ended = test.get("/nowhere").header("cookie", "innkeeper=ended").send().await;
+    assert!(ended.status == 404 && !ended.text.contains("class=\"rail\""), "{}", ended.text);
 }
 
 #[tokio::test]
@@ -137,4 +168,47 @@ async fn assets_are_compressed_and_kept_for_ever() {
     assert_eq!(plain.header("content-encoding"), "");
     assert!(plain.header("content-type").starts_with("text/css"));
     assert_eq!(test.get("/assets/../Cargo.toml").send().await.status, 404);
+}
+
+#[tokio::test]
+async fn the_examination_tells_admins_what_is_wrong_and_what_to_do() {
+    let test = TestApp::start().await;
+    let admin = test.passwordless(Role::Admin).await;
+    // The page comes at once and asks for what was found by itself; without scripts, a link does.
+    let page = test.get("/admin/doctor").by(&admin).send().await;
+    assert!(page.text.contains("hx-get=\"/admin/doctor?run=now\"") && page.text.contains("Examine now"), "{}", page.text);
+    assert!(page.text.contains("href=\"/admin/doctor\""), "it is in the rail");
+
+    // The folder of this test is readable by all; nothing works on jobs; mail is held back.
+    let data = test.app.hosting.data().to_owned();
+    std::fs::set_permissions(&data, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    test.app
+        .db
+        .execute(
+            sql("insert into mail (id, recipient, subject, state, attempts, created_at) values ('mail_0000000000000000aa', 'a@b.example', 'Hi', 'held', 0, $1)")
+                .bind(test.app.clock.now()),
+        )
+        .await
+        .unwrap();
+    let part = test.get("/admin/doctor?run=now").by(&admin).header("hx-request", "true").send().await;
+    assert_eq!(part.status, 200);
+    assert!(!part.text.contains("<html") && part.text.contains("Does not work") && part.text.contains("Deserves a look"), "{}", part.text);
+    assert!(part.text.contains(&format!("<code>chmod 700 {}</code>", data.display())), "{}", part.text);
+    assert!(part.text.contains("1 mail is held back") && !part.text.contains("a@b.example"), "{}", part.text);
+    let worst = part.text.find("Does not work").unwrap();
+    assert!(worst < part.text.find("Deserves a look").unwrap());
+
+    let answer = test.get("/api/doctor").by(&admin).send().await.json();
+    assert_eq!((answer["severity"].as_str(), answer["app_id"].is_null()), (Some("bad"), true), "{answer}");
+    let findings = answer["findings"].as_array().unwrap();
+    let named = |check: &str| findings.iter().find(|finding| finding["check"] == check).unwrap_or_else(|| panic!("no {check}: {answer}"));
+    assert!(named("permissions")["advice"].as_str().unwrap().contains("chmod 700"));
+    for check in ["docker", "compose", "traefik", "ports", "disk", "database", "jobs", "reconcilers", "mail", "authority", "sites"] {
+        named(check);
+    }
+    for finding in findings {
+        assert_eq!(finding["severity"] == "ok", finding["advice"] == "", "what is wrong says what to do: {finding}");
+    }
+    assert_eq!(test.get("/api/doctor?app_id=app_aaaaaaaa").by(&admin).send().await.status, 404);
+    assert_eq!(test.get("/sites/app_aaaaaaaa/doctor").by(&admin).send().await.status, 404);
 }

@@ -43,7 +43,7 @@ async fn refused_certificate_is_told_and_comes_once_its_name_points_here() {
         let said = reconciler.reconcile(stack.hosting.clone()).await.unwrap();
         let site = stack.reload(&site.id).await.unwrap();
         if site.certificate_state == CertificateState::Valid {
-            assert_eq!((said.as_str(), site.certificate_error), ("1 valid, 0 missing", None));
+            assert_eq!((said.as_str(), site.certificate_error), ("1 certificate valid, 0 missing", None));
             assert!(site.certificate_expires_at.is_some_and(|at| at > stack.hosting.clock.now()));
             break;
         }

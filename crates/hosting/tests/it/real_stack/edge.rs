@@ -32,7 +32,7 @@ async fn edge_comes_back_with_its_routes_and_certificates_whatever_happened_to_i
     let stack = Stack::start_with(StackOptions { tries: Tries::Two, ..StackOptions::default() }).await;
     let site = stack.site("Ada", "ada").await;
     let certificate = stored_certificate(&stack, &site).await;
-    assert_eq!(reconcile(&stack).await, "Traefik running; 1 routes, 0 repaired, 0 removed");
+    assert_eq!(reconcile(&stack).await, "Traefik running; 1 route, 0 repaired, 0 removed");
 
     // Killed: Docker starts it again.
     let process = docker(&["inspect", "--format", "{{.State.Pid}}", &traefik()]).await;
@@ -49,7 +49,7 @@ async fn edge_comes_back_with_its_routes_and_certificates_whatever_happened_to_i
         }
         docker(&["stop", "--time", "0", &traefik()]).await;
         assert!(stack.browser(&site).get(stack.url(&site, "/")).send().await.is_err(), "Traefik is down");
-        assert!(reconcile(&stack).await.starts_with("Traefik started; 1 routes"));
+        assert!(reconcile(&stack).await.starts_with("Traefik started; 1 route"));
     };
     let (stopped, ()) = tokio::join!(stack.operate(&site.id, OperationKind::Stop), stop);
     stopped.unwrap();
@@ -63,14 +63,14 @@ async fn edge_comes_back_with_its_routes_and_certificates_whatever_happened_to_i
 
     // Removed by hand, with the page server.
     docker(&["rm", "--force", &traefik(), &format!("{EDGE}-holding")]).await;
-    assert!(reconcile(&stack).await.starts_with("Traefik started; 1 routes, 0 repaired"));
+    assert!(reconcile(&stack).await.starts_with("Traefik started; 1 route, 0 repaired"));
     stack.until_answers(&site, "/", 200).await;
 
     // Routes lost or changed by hand.
     std::fs::remove_file(&route).unwrap();
-    assert_eq!(reconcile(&stack).await, "Traefik running; 1 routes, 1 repaired, 0 removed");
+    assert_eq!(reconcile(&stack).await, "Traefik running; 1 route, 1 repaired, 0 removed");
     std::fs::write(&route, "http: {}").unwrap();
-    assert_eq!(reconcile(&stack).await, "Traefik running; 1 routes, 1 repaired, 0 removed");
+    assert_eq!(reconcile(&stack).await, "Traefik running; 1 route, 1 repaired, 0 removed");
     stack.until_answers(&site, "/", 200).await;
     assert_eq!(std::fs::read_to_string(&route).unwrap(), serving);
 
@@ -79,7 +79,7 @@ async fn edge_comes_back_with_its_routes_and_certificates_whatever_happened_to_i
     std::fs::write(&stranger, "http: [this is {{ no: configuration\n\t`").unwrap();
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(stack.get(&site, "/").await.0, 200, "one broken file must not drop the others");
-    assert_eq!(reconcile(&stack).await, "Traefik running; 1 routes, 0 repaired, 1 removed");
+    assert_eq!(reconcile(&stack).await, "Traefik running; 1 route, 0 repaired, 1 removed");
     assert!(!stranger.exists());
     stack.operate(&site.id, OperationKind::Stop).await.unwrap();
     stack.operate(&site.id, OperationKind::Start).await.unwrap();

@@ -4,14 +4,17 @@ mod archive;
 mod certificates;
 mod crash;
 mod disk;
+mod doctor;
 mod edge;
 mod engine;
 mod health;
 mod isolation;
 mod life;
+mod logs;
 mod many;
 mod template;
 mod unfinished;
+mod usage;
 
 use hosting::sites::Site;
 use kit::exec::Command;

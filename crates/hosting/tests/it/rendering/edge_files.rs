@@ -353,3 +353,13 @@ fn api_of_traefik_asks_for_a_password_and_keeps_only_its_hash() {
             - url: http://innkeeper-edge-holding:8080
     ");
 }
+
+#[tokio::test]
+async fn services_whose_requests_are_counted_are_those_with_a_route() {
+    let site = samples::site("Ada", Kind::Portfolio).await;
+    let file = edge::render(&site, Target::Containers, &samples::edge_config()).unwrap();
+    assert_eq!(file.matches("loadBalancer:").count(), edge::VISITED.len(), "{file}");
+    for service in edge::VISITED {
+        assert!(file.contains(&format!("{}-{service}:\n      loadBalancer:", site.prefix())), "{service}: {file}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What takes a site from its visitors: stopping and deleting it.
 
 use hosting::SiteState;
+use kit::words::counted;
 use maud::{Markup, html};
 use ui::button::{Button, Kind};
 use ui::dialog::{self, Confirm};
@@ -45,11 +46,8 @@ fn stop(facts: &Facts) -> Markup {
 }
 
 fn delete(app: &App, facts: &Facts) -> Markup {
-    let days = app.hosting.config.keep_archives_days;
-    let kept = match days {
-        1 => "It can be restored for 1 day; after that it is gone for good.".to_owned(),
-        days => format!("It can be restored for {days} days; after that it is gone for good."),
-    };
+    let days = counted(app.hosting.config.keep_archives_days, "day");
+    let kept = format!("It can be restored for {days}; after that it is gone for good.");
     let address = format!("The address {} stops answering", facts.site.domain);
     dialog::danger_action(
         "Delete the site",

@@ -13,6 +13,7 @@ mod history;
 mod progress;
 mod ready;
 mod settings;
+mod usage_card;
 
 use accounts::{Actor, Customer, Permission, customers};
 use axum::extract::State;
@@ -20,6 +21,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hosting::operations::{self, Operation, OperationKind, OperationState, Step};
 use hosting::templates::Kind;
+use hosting::usage::{self, Totals};
 use hosting::{Site, SiteId, SiteState, sites};
 use kit::{Error, Timestamp};
 use maud::{Markup, html};
@@ -60,6 +62,7 @@ struct Facts {
     url: String,
     repository_url: String,
     may_write: bool,
+    may_examine: bool,
     now: Timestamp,
 }
 
@@ -110,6 +113,7 @@ impl Facts {
             url: app.hosting.url(&site),
             repository_url: app.hosting.repository_url(&site),
             may_write: actor.can(Permission::WriteSites),
+            may_examine: scope.is_house() && actor.can(Permission::OperateHouse),
             now: app.clock.now(),
             site,
             newest,
@@ -171,6 +175,11 @@ pub async fn page(State(app): State<App>, Caller(actor): Caller, view: View, Pat
         return Ok(([LOAD_AGAIN], StatusCode::NO_CONTENT).into_response());
     }
     Ok(view.fragment(match asked.part.as_str() {
+        "figures" => health::figures_inside(&app, &facts),
+        "usage" => {
+            let totals = usage::totals(&app.db, &actor.scope(), &id, facts.now).await?;
+            usage_card::inside(&app.hosting.config, &totals, facts.now)
+        }
         "health" => health::inside(&facts, &health::Report::gather(&app, &actor, &facts).await?),
         _ => changing(&facts),
     }))
@@ -184,7 +193,8 @@ async fn show(app: &App, actor: &Actor, view: View, id: &SiteId, left: Left) -> 
         Layout::Whole { is_busy, .. } => {
             let history = operations::history(&app.db, &actor.scope(), id).await?;
             let report = health::Report::gather(app, actor, &facts).await?;
-            whole(app, &facts, &left, &report, &history, is_busy)
+            let totals = usage::totals(&app.db, &actor.scope(), id, facts.now).await?;
+            whole(app, &facts, &left, &report, &totals, &history, is_busy)
         }
     };
     let layout = facts.layout().name();
@@ -217,11 +227,12 @@ fn changing(facts: &Facts) -> Markup {
     }
 }
 
-fn whole(app: &App, facts: &Facts, left: &Left, report: &health::Report, history: &[Operation], is_busy: bool) -> Markup {
+fn whole(app: &App, facts: &Facts, left: &Left, report: &health::Report, totals: &Totals, history: &[Operation], is_busy: bool) -> Markup {
     card::split(
         html! {
             @if !facts.is_adopted() { (ready::card(facts, left.password.as_deref())) }
-            (health::card(facts, report, Markup::default(), Markup::default()))
+            (health::card(facts, report, health::figures(app, facts), health::logs::part(&facts.site.id)))
+            (usage_card::card(app, facts, totals))
             (history::card(history, facts.now))
         },
         html! {

@@ -123,6 +123,9 @@ fn ways_on(facts: &Facts, operation: &Operation) -> Markup {
             @if facts.can_be_given_up() && operation.kind == OperationKind::Create {
                 (button::opens_dialog("give-up", Button { label: "Give up", kind: Kind::Danger, ..Button::default() }))
             }
+            @if facts.may_examine {
+                (button::link(&facts.action("doctor"), Button { label: "Examine", icon: Some(icon::activity()), ..Button::default() }))
+            }
         }))
         @if facts.can_be_given_up() && operation.kind == OperationKind::Create {
             (dialog::confirm_dialog(Confirm {

@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 use ui::button::{self, Button};
-use ui::card;
+use ui::card::{self, Card};
 use ui::copy;
 use ui::field::{self, Field};
 use ui::form;
-use ui::format;
+use ui::{format, icon};
 
 use super::{Facts, Left};
 use crate::portal::words;
@@ -38,12 +38,24 @@ pub(super) fn card(facts: &Facts, left: &Left) -> Markup {
 
 pub(super) fn facts(facts: &Facts) -> Markup {
     let site = &facts.site;
-    card::simple(
-        "Facts",
-        card::kv(&[
+    card::card(Card {
+        title: "Facts",
+        actions: html! {
+            @if facts.may_examine {
+                (button::link(&facts.action("doctor"), Button {
+                    label: "Examine",
+                    icon: Some(icon::activity()),
+                    small: true,
+                    title: "Looks at containers, route, certificate, database and files, and says what to do",
+                    ..Button::default()
+                }))
+            }
+        },
+        body: card::kv(&[
             ("Template", html! { (words::kind(site.kind)) " " (site.template_version) }),
             ("Created", html! { (format::date(site.created_at.0)) }),
             ("Site id", copy::copy_field("Site id", site.id.as_str())),
         ]),
-    )
+        ..Card::default()
+    })
 }

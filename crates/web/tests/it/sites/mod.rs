@@ -1,6 +1,8 @@
 //! Sites over HTTP. No job runs here, so a new site stays at its first step and nothing is asked of Docker but its state.
 
 mod api;
+mod figures;
+mod logs;
 mod pages;
 
 use std::time::Duration;

@@ -277,3 +277,46 @@ async fn empty_list_leads_to_the_first_site_and_pictures_are_served() {
         assert_eq!(test.get(&format!("/templates/{kind}/preview.svg")).send().await.status, 404, "{kind}");
     }
 }
+
+#[tokio::test]
+async fn the_list_of_jobs_leads_to_the_sites_they_are_about() {
+    let test = TestApp::start().await;
+    let (owner, admin) = (owner(&test).await, test.passwordless(Role::Admin).await);
+    let id = new_site(&test, &owner, "Ada's <b>Shop</b>").await;
+    let page = test.get("/admin/jobs").by(&admin).send().await;
+    let link = format!("Making the site: <a href=\"/sites/{id}\">Ada's &lt;b&gt;Shop&lt;/b&gt;</a>");
+    assert!(page.text.contains(&link), "{}", page.text);
+}
+
+#[tokio::test]
+async fn a_site_can_be_examined_by_admins_from_its_page() {
+    let test = TestApp::start().await;
+    let owner = owner(&test).await;
+    let id = new_site(&test, &owner, "Atelier <b>").await;
+    settle(&test, &id, "active").await;
+    let admin = test.passwordless(Role::Admin).await;
+    let link = format!("href=\"/sites/{id}/doctor\"");
+    assert!(test.get(&format!("/sites/{id}")).by(&admin).send().await.text.contains(&link));
+    for who in [&owner, &test.passwordless(Role::Concierge).await] {
+        assert!(!test.get(&format!("/sites/{id}")).by(who).send().await.text.contains(&link));
+    }
+    // Nothing of it was ever made.
+    let page = test.get(&format!("/sites/{id}/doctor?run=now")).by(&admin).send().await;
+    assert_eq!(page.status, 200);
+    assert!(
+        page.text.contains("Examination of Atelier &lt;b&gt;") && page.text.contains("docker-compose.yaml is missing"),
+        "{}",
+        page.text
+    );
+    assert!(page.text.contains("The route is missing"), "{}", page.text);
+
+    fail(&test, &id, "start", "www is <unhealthy>").await;
+    let page = test.get(&format!("/sites/{id}")).by(&admin).send().await;
+    assert!(page.text.contains(&link), "also where something failed");
+    let page = test.get(&format!("/sites/{id}/doctor?run=now")).by(&admin).send().await;
+    assert!(
+        page.text.contains("www is &lt;unhealthy&gt;") && page.text.contains(&format!("<code>innkeeper site retry {id}</code>")),
+        "{}",
+        page.text
+    );
+}

@@ -1,6 +1,8 @@
 //! The card *Site Health*: how the site is, since when, what was wrong before, and restarting it without asking anyone.
 
+mod figures;
 mod incidents;
+pub(in crate::portal) mod logs;
 mod restart;
 mod services;
 mod uptime;
@@ -18,6 +20,7 @@ use ui::feedback::{self, Banner};
 use ui::live::{self, Region};
 use ui::{format, help, icon};
 
+pub(super) use figures::{inside as figures_inside, part as figures};
 pub use restart::restart;
 
 use super::Facts;

@@ -1,0 +1,70 @@
+//! What a site is known to keep secret.
+
+use super::assignment::family;
+use super::{Known, entropy};
+use crate::sites::Site;
+use crate::{Hosting, files};
+use kit::Result;
+
+/// The secrets of a site: those we made, and every value in its `.env` whose name or look says that it is one.
+///
+/// Fails when either cannot be read: without them a log must not be shown.
+pub fn known_of(hosting: &Hosting, site: &Site) -> Result<Known> {
+    known_with(hosting, site, &[])
+}
+
+/// The same, and what the variables (`NAME=value`) of its containers say: those of an adopted one stand nowhere else, and one that
+/// was not made anew since a secret changed still has the old one.
+pub fn known_with(hosting: &Hosting, site: &Site, environment: &[String]) -> Result<Known> {
+    let secrets = site.open_secrets(&hosting.key)?;
+    let path = hosting.site_folder(site).join(".env");
+    let file = match std::fs::read_to_string(&path) {
+        Ok(file) => file,
+        // The folder is made after the row, and gone while the site is archived.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(files::storage(&path, error)),
+    };
+    let ours = [&secrets.db_password, &secrets.jwt_secret, &secrets.session_secret, &secrets.webhook_secret, &secrets.owner_password];
+    let values = ours.into_iter().cloned().chain(secret_values(&file));
+    let values: Vec<String> = values.chain(environment.iter().flat_map(|variable| secret_values(variable))).collect();
+    Ok(Known::of(values.iter().map(String::as_str)))
+}
+
+/// The values of an environment file that are secret-like, without their quotes.
+fn secret_values(file: &str) -> impl Iterator<Item = String> {
+    let variables = file.lines().filter(|line| !line.trim_start().starts_with('#')).filter_map(|line| line.split_once('='));
+    variables.filter_map(|(name, value)| {
+        let value = unquote(value.trim());
+        let address = value.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
+        (family(name.trim().as_bytes()).is_some() || address || entropy::looks_random(value.as_bytes())).then_some(value)
+    })
+}
+
+fn unquote(value: &str) -> String {
+    if let Some(inside) = value.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+        return inside.to_owned();
+    }
+    let Some(inside) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return value.to_owned() };
+    let mut plain = String::with_capacity(inside.len());
+    let mut characters = inside.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '\\' => plain.extend(characters.next().map(|next| if next == 'n' { '\n' } else { next })),
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secret_like_values_are_read_from_an_environment_file() {
+        let file = "# comment\nAPP_ENV=production\nDB_PASSWORD=\"a\\\"b\\$c d\"\nMAIL_PASSWORD='x y z'\nAPI_URL=https://shop.test/api\n\
+            DATABASE_URL=postgres://user:word@db/shop\nSITE_NAME=\"My Site\"\nSEED=4fK9aQ2zL8mX7bV1cN5d\nJWT_SECRET=s3cr3t\n";
+        let values: Vec<String> = secret_values(file).collect();
+        assert_eq!(values, ["a\"b$c d", "x y z", "postgres://user:word@db/shop", "4fK9aQ2zL8mX7bV1cN5d", "s3cr3t"]);
+    }
+}
