@@ -136,6 +136,26 @@ class House:
             sys.exit(f"innkeeper {args[0]} failed: {done.stderr.strip()}")
         return json.loads(done.stdout)
 
+    def sign_in(self, email="olga@example.test"):
+        """Signs a member in by a one-time link; returns the cookie."""
+        link = self.run("member", "link", email)["sign_in_link"]
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("POST", "/" + link.split("/", 3)[3])
+        answer = connection.getresponse()
+        answer.read()
+        cookie = answer.getheader("Set-Cookie", "").split(";")[0]
+        if answer.status != 303 or not cookie:
+            raise SystemExit(f"signing in was answered with {answer.status}")
+        return cookie
+
+    def live_site(self, subdomain):
+        """Asks for a site and waits until it is live and nothing is done to it any more; returns its id and domain."""
+        site = self.ask_for_site(subdomain)
+        if self.seconds_until_live(site["domain"], time.monotonic(), 120) is None:
+            raise SystemExit("the site did not become live")
+        self.operation_ends(site["app_id"])
+        return site["app_id"], site["domain"]
+
     def database(self):
         """The server's database, beside the server."""
         return sqlite3.connect(os.path.join(self.data, "innkeeper.db"), timeout=30)

@@ -7,27 +7,13 @@ what a visitor feels, and more than the server's own time, which is read from /m
 import asyncio
 import http.client
 import re
-import time
 
 from house import House, finish, note, percentile, row
+from load import Load
 
 RATE, SECONDS = 100, 10
 WARM_UP = 100
-CONNECTIONS = 32
 LIMIT_MS = 10
-
-
-def sign_in(house):
-    """Signs the owner in by a one-time link; returns the cookie."""
-    link = house.run("member", "link", "olga@example.test")["sign_in_link"]
-    connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=10)
-    connection.request("POST", "/" + link.split("/", 3)[3])
-    answer = connection.getresponse()
-    answer.read()
-    cookie = answer.getheader("Set-Cookie", "").split(";")[0]
-    if answer.status != 303 or not cookie:
-        raise SystemExit(f"signing in was answered with {answer.status}")
-    return cookie
 
 
 def within_limit(house):
@@ -42,39 +28,8 @@ def within_limit(house):
     return figures
 
 
-class Load:
-    def __init__(self, port, path, cookie):
-        self.port = port
-        self.request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n\r\n".encode()
-        self.idle, self.places = [], asyncio.Semaphore(CONNECTIONS)
-        self.times, self.failures = [], 0
-
-    async def one(self, due):
-        async with self.places:
-            try:
-                reader, writer = self.idle.pop() if self.idle else await asyncio.open_connection("127.0.0.1", self.port)
-                writer.write(self.request)
-                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-                length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
-                await asyncio.wait_for(reader.readexactly(int(length.group(1))), 5)
-                self.times.append((time.perf_counter() - due) * 1000)
-                self.failures += not head.startswith(b"HTTP/1.1 200")
-                self.idle.append((reader, writer))
-            except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, AttributeError):
-                self.failures += 1
-
-    async def run(self, rate, seconds):
-        self.times, self.failures = [], 0
-        start, tasks = time.perf_counter() + 0.1, []
-        for number in range(int(rate * seconds)):
-            due = start + number / rate
-            await asyncio.sleep(max(0, due - time.perf_counter()))
-            tasks.append(asyncio.create_task(self.one(due)))
-        await asyncio.wait_for(asyncio.gather(*tasks), 30)
-
-
 async def measure(house, path, cookie):
-    load = Load(house.port, path, cookie)
+    load = Load(house.port, [(path, f"Cookie: {cookie}")])
     await load.run(RATE, WARM_UP / RATE)
     before = within_limit(house)
     await load.run(RATE, SECONDS)
@@ -84,11 +39,8 @@ async def measure(house, path, cookie):
 
 with House() as house:
     house.serve()
-    site = house.ask_for_site("page")
-    if house.seconds_until_live(site["domain"], time.monotonic(), 60) is None:
-        raise SystemExit("the site did not become live")
-    house.operation_ends(site["app_id"])
-    load, (answered, quick) = asyncio.run(measure(house, f"/sites/{site['app_id']}", sign_in(house)))
+    site, _ = house.live_site("page")
+    load, (answered, quick) = asyncio.run(measure(house, f"/sites/{site}", house.sign_in()))
 note(f"{len(load.times)} answers, p50 {percentile(load.times, 50) or 0:.2f} ms, max {max(load.times, default=0):.1f} ms; "
      f"the server counts {answered}")
 row("site page, signed in, 100/s: p99 at the client", percentile(load.times, 99), LIMIT_MS, "ms")

@@ -100,6 +100,11 @@ impl Stack {
         stack
     }
 
+    /// The same hosting side as a server finds it that was just started: the same data, nothing in memory.
+    pub async fn reopen(&self) -> Hosting {
+        open(&self.data, &self.surroundings, &self.options).await
+    }
+
     /// Starts a job runner, as a server does.
     fn work(&self) {
         let registry: Registry<Hosting> = Registry::default().job::<RunOperation>();

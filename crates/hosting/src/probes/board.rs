@@ -169,11 +169,10 @@ impl Board {
     pub(super) fn note(&self, site: &str, service: &str, container: Container, reading: Reading) -> bool {
         let mut seen = self.write();
         let services = seen.services.entry(site.to_owned()).or_default();
-        if let Some((known, before)) = services.get(service) {
-            let same = known.id == container.id;
-            if (same && *before == reading) || (!same && !reading.replaces(before)) {
-                return false;
-            }
+        if let Some((known, before)) = services.get(service)
+            && ((*known == container && *before == reading) || (known.id != container.id && !reading.replaces(before)))
+        {
+            return false;
         }
         services.insert(service.to_owned(), (container, reading));
         true
@@ -317,5 +316,138 @@ fn why(service: &ServiceHealth) -> String {
     match service.reading.cause {
         Some(cause) => format!("{} {}", service.service, reason(cause, service.reading.exit_code)),
         None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{ago, bad, container, exited, look, service, site, up};
+    use super::*;
+
+    fn whole() -> Vec<ServiceHealth> {
+        ["alert", "api", "db", "www"].iter().enumerate().map(|(nth, name)| service(name, up(ago(100 * (nth as i64 + 1))))).collect()
+    }
+
+    fn with(name: &str, reading: Reading) -> Vec<ServiceHealth> {
+        let replace = |seen: ServiceHealth| if seen.service == name { service(name, reading.clone()) } else { seen };
+        whole().into_iter().map(replace).collect()
+    }
+
+    #[test]
+    fn site_is_up_since_the_last_of_its_services_is() {
+        let health = judge(&site(SiteState::Active), whole(), None);
+        assert_eq!((health.state, health.up_since, health.reason.as_str()), (HealthState::Running, Some(ago(100)), ""));
+        assert_eq!(health.uptime(ago(0)), Some(Duration::from_secs(100)));
+    }
+
+    #[test]
+    fn site_is_as_its_worst_service_and_says_which() {
+        let stopped = exited(137, ago(5));
+        let failing = bad(HealthState::Error, Cause::Unhealthy, Some(ago(9)));
+        let looping = bad(HealthState::Restarting, Cause::Looping, Some(ago(3)));
+        let health = judge(&site(SiteState::Active), with("api", looping.clone()), None);
+        assert_eq!((health.state, health.up_since), (HealthState::Restarting, None));
+        assert_eq!(health.reason, "api was just started again after it ended");
+        let mut services = with("api", looping);
+        services[0] = service("alert", failing);
+        assert_eq!(judge(&site(SiteState::Active), services.clone(), None).state, HealthState::Error);
+        services[3] = service("www", stopped);
+        let health = judge(&site(SiteState::Active), services, None);
+        assert_eq!(health.state, HealthState::Stopped);
+        assert_eq!(health.reason, "www ended with an error (exit code 137)");
+        assert_eq!(health.uptime(ago(0)), None);
+    }
+
+    #[test]
+    fn look_from_outside_counts_from_the_second_failure_and_not_over_what_is_worse() {
+        let judged = |services, failures| judge(&site(SiteState::Active), services, Some(look(failures)));
+        assert_eq!(judged(whole(), 0).state, HealthState::Running);
+        assert_eq!(judged(whole(), 1).state, HealthState::Running);
+        let failed = judged(whole(), 2);
+        assert_eq!((failed.state, failed.up_since), (HealthState::Error, None));
+        assert_eq!(failed.reason, "answers visitors with an error (status 502)");
+        let stopped = judged(with("www", exited(1, ago(5))), 2);
+        assert_eq!(stopped.state, HealthState::Stopped);
+        assert!(stopped.reason.starts_with("www "), "the cause, not what follows from it: {}", stopped.reason);
+    }
+
+    #[test]
+    fn what_people_do_to_a_site_is_no_fault() {
+        let broken = || with("www", exited(0, ago(5)));
+        for (state, shown) in [
+            (SiteState::Provisioning, HealthState::Provisioning),
+            (SiteState::Restoring, HealthState::Provisioning),
+            (SiteState::Deleting, HealthState::Provisioning),
+            (SiteState::Stopped, HealthState::Stopped),
+            (SiteState::Archived, HealthState::Stopped),
+        ] {
+            let health = judge(&site(state), broken(), Some(look(5)));
+            assert_eq!((health.state, health.reason.as_str(), health.up_since), (shown, "", None), "{state}");
+        }
+        assert_eq!(judge(&site(SiteState::Failed), whole(), None).state, HealthState::Error);
+    }
+
+    fn seen_whole() -> Board {
+        let board = Board::default();
+        board.replace(HashMap::new(), HashMap::new());
+        for name in ["alert", "api", "db", "www"] {
+            assert!(board.note("app_aaaaaaaa", name, container(name), up(ago(50))));
+        }
+        board
+    }
+
+    #[test]
+    fn nothing_is_claimed_before_docker_was_asked_and_after_it_went_away() {
+        let site = site(SiteState::Active);
+        let board = Board::default();
+        assert_eq!(board.health(&site).state, HealthState::Unknown);
+        assert!(board.unreachable().is_some());
+        let board = seen_whole();
+        assert_eq!(board.health(&site).state, HealthState::Running);
+        assert!(board.lose("it is gone".to_owned()), "the first time is news");
+        assert!(!board.lose("it is still gone".to_owned()));
+        let health = board.health(&site);
+        assert_eq!((health.state, health.reason.as_str(), health.up_since), (HealthState::Unknown, "it is still gone", None));
+        assert!(health.services.iter().all(|service| service.reading.state == HealthState::Unknown && service.reading.since.is_none()));
+        assert_eq!(health.services.len(), 4);
+    }
+
+    #[test]
+    fn service_without_a_container_is_missing_until_it_has_one() {
+        let (board, site) = (seen_whole(), site(SiteState::Active));
+        assert_eq!(board.forget("api"), Some(("app_aaaaaaaa".to_owned(), "api".to_owned())));
+        assert_eq!(board.forget("api"), None);
+        let health = board.health(&site);
+        assert_eq!((health.state, health.reason.as_str()), (HealthState::Stopped, "api has no container"));
+        board.note("app_aaaaaaaa", "api", container("other"), up(ago(1)));
+        assert_eq!(board.health(&site).state, HealthState::Running);
+        assert_eq!(board.forget("api"), None, "the old one's end is no end of the new one");
+    }
+
+    #[test]
+    fn only_what_differs_is_news() {
+        let board = seen_whole();
+        let note = |container, reading| board.note("app_aaaaaaaa", "www", container, reading);
+        assert!(!note(container("www"), up(ago(50))));
+        assert!(note(container("www"), up(ago(49))));
+        let renamed = Container { name: "other-name".to_owned(), ..container("www") };
+        assert!(note(renamed, up(ago(49))), "its name is shown and used");
+        assert!(!note(container("second"), exited(0, ago(1))), "a second one that does not run changes nothing");
+        assert!(note(container("second"), up(ago(1))));
+        assert_eq!(board.running().len(), 4);
+        assert!(board.running().iter().any(|(_, _, container, pid)| container.id == "second" && *pid == 7));
+    }
+
+    #[test]
+    fn container_that_docker_started_again_is_looked_at_when_it_may_have_settled() {
+        let board = seen_whole();
+        let started = |seconds| Reading { pid: Some(9), ..bad(HealthState::Restarting, Cause::Looping, Some(ago(seconds))) };
+        board.note("app_aaaaaaaa", "www", container("www"), started(9));
+        assert_eq!(board.unsettled(ago(0)), Vec::new());
+        board.note("app_aaaaaaaa", "www", container("www"), started(10));
+        assert_eq!(board.unsettled(ago(0)), [("app_aaaaaaaa".to_owned(), "www".to_owned(), "www".to_owned())]);
+        // Between two starts there is nothing to look at; an event tells of the next one.
+        board.note("app_aaaaaaaa", "www", container("www"), bad(HealthState::Restarting, Cause::Looping, Some(ago(60))));
+        assert_eq!(board.unsettled(ago(0)), Vec::new());
     }
 }

@@ -178,3 +178,136 @@ fn edge_entry(health: &SiteHealth, open: &[Incident], now: Timestamp) -> Option<
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::board::ServiceHealth;
+    use super::super::samples::{NOW, ago, bad, exited, look, service, site, up};
+    use super::super::state::Cause;
+    use super::*;
+
+    fn health(state: HealthState, services: Vec<ServiceHealth>) -> SiteHealth {
+        SiteHealth { state, up_since: None, reason: String::new(), services, outside: None }
+    }
+
+    fn incident(service: &str, state: HealthState, cause: Cause, detail: &str, started_at: Timestamp) -> Incident {
+        Incident {
+            id: IncidentId::parse("inc_000000000000000001").unwrap(),
+            site_id: site(SiteState::Active).id,
+            service: service.to_owned(),
+            state,
+            cause,
+            detail: Some(detail.to_owned()),
+            started_at,
+            ended_at: None,
+        }
+    }
+
+    fn ended(started_at: Timestamp) -> Incident {
+        incident("www", HealthState::Stopped, Cause::Exited, "ended with an error (exit code 1)", started_at)
+    }
+
+    fn of_active(health: &SiteHealth, open: &[Incident]) -> Vec<Entry> {
+        entries(&site(SiteState::Active), false, health, open, NOW)
+    }
+
+    fn opened(entries: &[Entry]) -> &Trouble {
+        match entries {
+            [Entry::Open(_, trouble)] => trouble,
+            other => panic!("not one opened: {other:?}"),
+        }
+    }
+
+    fn closed_at(entries: &[Entry]) -> Timestamp {
+        match entries {
+            [Entry::Close(_, at)] => *at,
+            other => panic!("not one closed: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn all_well_and_nothing_open_needs_no_entry() {
+        assert_eq!(of_active(&health(HealthState::Running, vec![service("www", up(ago(9)))]), &[]), []);
+    }
+
+    #[test]
+    fn what_ended_is_down_since_docker_says_so_and_anything_else_since_it_was_seen() {
+        let entries = of_active(&health(HealthState::Stopped, vec![service("www", exited(137, ago(40)))]), &[]);
+        let detail = Some("ended with an error (exit code 137)".to_owned());
+        assert_eq!(*opened(&entries), Trouble { state: HealthState::Stopped, cause: Cause::Exited, detail, since: ago(40) });
+        for (state, cause) in
+            [(HealthState::Error, Cause::Unhealthy), (HealthState::Error, Cause::Paused), (HealthState::Restarting, Cause::Looping)]
+        {
+            // A container that fails its check has been running for long: that is not how long it fails.
+            let entries = of_active(&health(state, vec![service("www", bad(state, cause, Some(ago(5000))))]), &[]);
+            assert_eq!(opened(&entries).since, NOW, "{cause}");
+        }
+        // Docker's clock ahead of ours.
+        let entries = of_active(&health(HealthState::Stopped, vec![service("www", exited(1, ago(-60)))]), &[]);
+        assert_eq!(opened(&entries).since, NOW);
+    }
+
+    #[test]
+    fn open_incident_is_left_alone_until_something_about_it_changes() {
+        let seen = |reading| health(HealthState::Stopped, vec![service("www", reading)]);
+        assert_eq!(of_active(&seen(exited(1, ago(40))), &[ended(ago(40))]), []);
+        assert_eq!(
+            opened(&of_active(&seen(exited(2, ago(3))), &[ended(ago(40))])).detail.as_deref(),
+            Some("ended with an error (exit code 2)")
+        );
+        let looping = bad(HealthState::Restarting, Cause::Looping, Some(ago(1)));
+        assert_eq!(opened(&of_active(&seen(looping), &[ended(ago(40))])).cause, Cause::Looping);
+    }
+
+    #[test]
+    fn incident_ends_when_docker_started_the_service_or_when_it_is_seen_to_be_well() {
+        let seen = |since| health(HealthState::Running, vec![service("www", up(since))]);
+        assert_eq!(closed_at(&of_active(&seen(ago(5)), &[ended(ago(40))])), ago(5));
+        // It ran all the time, as one does that was unhealthy or paused.
+        assert_eq!(closed_at(&of_active(&seen(ago(5000)), &[ended(ago(40))])), NOW);
+        assert_eq!(closed_at(&of_active(&seen(ago(-60)), &[ended(ago(40))])), NOW, "never in the future");
+        // A service that the site does not have any more.
+        assert_eq!(closed_at(&of_active(&health(HealthState::Running, Vec::new()), &[ended(ago(40))])), NOW);
+    }
+
+    #[test]
+    fn nothing_is_entered_while_a_person_has_it_worked_on_or_nobody_knows() {
+        let broken = |state| health(state, vec![service("www", exited(1, ago(4)))]);
+        assert_eq!(entries(&site(SiteState::Active), true, &broken(HealthState::Stopped), &[], NOW), []);
+        assert_eq!(entries(&site(SiteState::Active), true, &broken(HealthState::Stopped), &[ended(ago(9))], NOW), []);
+        let unknown = bad(HealthState::Unknown, Cause::Exited, None);
+        let unseen = health(HealthState::Unknown, vec![service("www", unknown)]);
+        assert_eq!(of_active(&unseen, &[]), []);
+        assert_eq!(of_active(&unseen, &[ended(ago(9))]), [], "what was wrong may still be");
+    }
+
+    #[test]
+    fn site_that_a_person_stopped_has_no_incidents_and_ends_those_it_had() {
+        let gone = health(HealthState::Stopped, vec![service("www", exited(0, ago(4)))]);
+        for state in SiteState::ALL.iter().filter(|state| **state != SiteState::Active) {
+            assert_eq!(entries(&site(*state), false, &gone, &[], NOW), [], "{state}");
+            let edge = incident(EDGE, HealthState::Error, Cause::NoAnswer, "x", ago(9));
+            assert_eq!(entries(&site(*state), false, &gone, &[ended(ago(9)), edge], NOW).len(), 2, "{state}");
+        }
+    }
+
+    #[test]
+    fn visitors_without_answer_are_an_incident_only_when_no_service_explains_it() {
+        let from_outside = |reading: super::super::state::Reading, failures| SiteHealth {
+            outside: Some(look(failures)),
+            ..health(if reading.is_well() { HealthState::Running } else { HealthState::Stopped }, vec![service("www", reading)])
+        };
+        assert_eq!(of_active(&from_outside(up(ago(90)), 1), &[]), [], "one failed look may be a reload");
+        let entries = of_active(&from_outside(up(ago(90)), 2), &[]);
+        assert!(
+            matches!(&entries[..], [Entry::Open(service, trouble)] if service == EDGE && trouble.cause == Cause::NoAnswer && trouble.since == ago(1))
+        );
+        let open = incident(EDGE, HealthState::Error, Cause::NoAnswer, "answers visitors with an error (status 502)", ago(60));
+        assert_eq!(of_active(&from_outside(up(ago(90)), 9), std::slice::from_ref(&open)), []);
+        assert_eq!(closed_at(&of_active(&from_outside(up(ago(90)), 0), std::slice::from_ref(&open))), ago(1));
+        let entries = of_active(&from_outside(exited(1, ago(30)), 4), &[]);
+        assert!(matches!(&entries[..], [Entry::Open(service, _)] if service == "www"), "{entries:?}");
+        // No look, no word.
+        assert_eq!(of_active(&health(HealthState::Running, vec![service("www", up(ago(90)))]), &[open]), []);
+    }
+}

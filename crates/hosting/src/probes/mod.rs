@@ -9,6 +9,8 @@ pub mod incidents;
 mod ledger;
 mod outside;
 pub mod restart;
+#[cfg(test)]
+mod samples;
 mod state;
 pub mod uptime;
 mod watch;

@@ -166,10 +166,8 @@ pub(crate) async fn carry_out(hosting: &Hosting, site: &Site, service: Option<&s
         hosting.runtime.ping().await?;
         return Err(Error::conflict(error.public_message()));
     }
-    Ok(Some(match containers.len() {
-        1 => "1 container restarted".to_owned(),
-        count => format!("{count} containers restarted"),
-    }))
+    let wanted = manifest.map_or(containers.len(), |manifest| wanted(manifest, service).len());
+    Ok(Some(outcome_in_words(containers.len(), wanted.saturating_sub(containers.len()))))
 }
 
 /// The containers to restart by service, asked of Docker and not of the board: also without a watch, as on the command line.
@@ -177,16 +175,27 @@ async fn containers_of(hosting: &Hosting, site: &Site, service: Option<&str>) ->
     let mut found = BTreeMap::new();
     if let Some(adopted) = adopt::of_site(&hosting.db, &site.id).await? {
         if let Some(inspection) = hosting.runtime.inspect(&adopted.container).await? {
+            // It has one service, and `request` refused any other.
             found.insert(adopted.service().to_owned(), inspection.id.unwrap_or(adopted.container));
         }
     } else {
-        for container in hosting.runtime.containers(Some(&format!("{SITE_LABEL}={}", site.id))).await? {
-            if let Some(name) = container.labels.get(SERVICE_LABEL) {
-                found.insert(name.clone(), container.id);
+        let listed = hosting.runtime.containers(Some(&format!("{SITE_LABEL}={}", site.id))).await?;
+        for container in &listed {
+            let Some(name) = container.labels.get(SERVICE_LABEL).filter(|name| service.is_none_or(|it| it == name.as_str())) else {
+                continue;
+            };
+            let wanted = site.container(name);
+            if container.name != wanted {
+                // Left beside the one that has the name.
+                if listed.iter().any(|other| other.name == wanted) {
+                    continue;
+                }
+                // Renamed behind our back: the route and the health checks go by the name.
+                hosting.runtime.rename(&container.id, &wanted).await?;
             }
+            found.insert(name.clone(), container.id.clone());
         }
     }
-    found.retain(|name, _| service.is_none_or(|service| service == name));
     Ok(found)
 }
 
@@ -197,11 +206,25 @@ async fn all_healthy(
     service: Option<&str>,
     containers: &BTreeMap<String, String>,
 ) -> Result<()> {
-    let wanted: Vec<&str> = manifest.services.keys().map(String::as_str).filter(|name| service.is_none_or(|it| it == *name)).collect();
+    let wanted = wanted(manifest, service);
     if wanted.iter().any(|name| !containers.contains_key(*name)) {
         runtime::create_missing(site, &hosting.site_folder(site), &wanted).await?;
     }
     runtime::await_healthy(&hosting.runtime, site, manifest, &wanted, HEALTHY_LIMIT).await
+}
+
+/// The services that a restart of `service`, or of all, is about.
+fn wanted<'a>(manifest: &'a Manifest, service: Option<&str>) -> Vec<&'a str> {
+    manifest.services.keys().map(String::as_str).filter(|name| service.is_none_or(|it| it == *name)).collect()
+}
+
+fn outcome_in_words(restarted: usize, made_anew: usize) -> String {
+    let containers = |count: usize| if count == 1 { "1 container".to_owned() } else { format!("{count} containers") };
+    match (restarted, made_anew) {
+        (_, 0) => format!("{} restarted", containers(restarted)),
+        (0, _) => format!("{} made anew", containers(made_anew)),
+        _ => format!("{} restarted, {made_anew} made anew", containers(restarted)),
+    }
 }
 
 /// Services in the order in which they are restarted: the database first, then what is built on it.
@@ -268,5 +291,72 @@ pub(crate) async fn await_answer(hosting: &Hosting, site: &Site) -> Result<Optio
             }
             Some(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAUSE: Duration = Duration::from_secs(300);
+
+    #[test]
+    fn pause_ends_to_the_millisecond() {
+        let left_after = |millis: i64| left(Timestamp(1_000_000), Timestamp(1_000_000 + millis), PAUSE);
+        assert_eq!(left_after(0), PAUSE);
+        assert_eq!(left_after(299_999), Duration::from_millis(1));
+        assert_eq!(left_after(300_000), Duration::ZERO);
+        assert_eq!(left_after(i64::MAX - 1_000_000), Duration::ZERO);
+        // The clock was set back: one whole pause by the new clock, not an hour and a pause.
+        assert_eq!(left_after(-1), PAUSE);
+        assert_eq!(left_after(-3_600_000), PAUSE);
+        assert_eq!(left(Timestamp(5), Timestamp(5), Duration::ZERO), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_is_left_is_told_in_words_and_never_as_nothing() {
+        for (millis, words) in
+            [(1, "1 s"), (999, "1 s"), (1000, "1 s"), (59_001, "1 min"), (60_000, "1 min"), (61_000, "1 min 1 s"), (299_500, "5 min")]
+        {
+            assert_eq!(in_words(Duration::from_millis(millis)), words, "{millis}");
+        }
+    }
+
+    #[test]
+    fn what_was_done_is_told() {
+        assert_eq!(outcome_in_words(4, 0), "4 containers restarted");
+        assert_eq!(outcome_in_words(1, 0), "1 container restarted");
+        assert_eq!(outcome_in_words(3, 1), "3 containers restarted, 1 made anew");
+        assert_eq!(outcome_in_words(0, 1), "1 container made anew");
+    }
+
+    fn containers(names: &[&str]) -> BTreeMap<String, String> {
+        names.iter().map(|name| ((*name).to_owned(), format!("id-{name}"))).collect()
+    }
+
+    #[test]
+    fn database_comes_first_and_the_rest_at_once() {
+        let manifest = &templates::find(Kind::Portfolio).unwrap().manifest;
+        let all = containers(&["www", "api", "alert", "db"]);
+        assert_eq!(levels(Some(manifest), &all), [vec!["db"], vec!["alert", "api", "www"]]);
+        assert_eq!(levels(Some(manifest), &containers(&["api"])), [["api"]]);
+        assert_eq!(levels(Some(manifest), &containers(&[])), Vec::<Vec<&str>>::new());
+        assert_eq!(levels(None, &containers(&["wordpress"])), [["wordpress"]]);
+    }
+
+    #[test]
+    fn services_wait_for_those_they_depend_on() {
+        let mut manifest = templates::find(Kind::Portfolio).unwrap().manifest.clone();
+        let mut needs = |service: &str, others: &[&str]| {
+            manifest.services.get_mut(service).unwrap().depends_on = others.iter().map(|other| (*other).to_owned()).collect();
+        };
+        needs("www", &["api"]);
+        needs("api", &["alert", "db"]);
+        let all = containers(&["www", "api", "alert", "db"]);
+        assert_eq!(levels(Some(&manifest), &all), [["db"], ["alert"], ["api"], ["www"]]);
+        // One that is not there is not waited for.
+        assert_eq!(levels(Some(&manifest), &containers(&["www", "db"])), [["db"], ["www"]]);
+        manifest.services.get_mut("alert").unwrap().depends_on = vec!["www".to_owned()];
+        assert_eq!(levels(Some(&manifest), &all).concat().len(), 4, "a circle ends");
     }
 }

@@ -118,3 +118,89 @@ impl Tally {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    fn day(watched_ms: i64, down_ms: i64) -> Day {
+        Day { day: 20_000, watched_ms, down_ms }
+    }
+
+    #[test]
+    fn days_begin_at_midnight_utc() {
+        assert_eq!(day_of(Timestamp(0)), 0);
+        assert_eq!(day_of(Timestamp(DAY_MS - 1)), 0);
+        assert_eq!(day_of(Timestamp(DAY_MS)), 1);
+        assert_eq!(day_of(Timestamp(-1)), -1);
+        assert_eq!(day_of(Timestamp::parse_rfc3339("2026-01-14T23:59:59.999Z").unwrap()), 20_467);
+        assert_eq!(day_of(Timestamp::parse_rfc3339("2026-01-15T00:30:00+01:00").unwrap()), 20_467);
+    }
+
+    #[test]
+    fn a_failure_never_rounds_up_to_a_hundred() {
+        let second_in_90_days = percent(90 * DAY_MS, 1).unwrap();
+        assert!(second_in_90_days < 100.0);
+        assert_eq!(percent_text(second_in_90_days), "99.99 %");
+        assert_eq!(percent_text(percent(DAY_MS, 0).unwrap()), "100 %");
+        assert_eq!(percent_text(percent(10_000, 1).unwrap()), "99.99 %");
+        assert_eq!(percent_text(percent(DAY_MS, HOUR_MS).unwrap()), "95.83 %");
+        assert_eq!(percent_text(percent(DAY_MS, DAY_MS).unwrap()), "0.00 %");
+    }
+
+    #[test]
+    fn unwatched_time_is_neither_up_nor_down() {
+        assert_eq!(day(0, 0).percent(), None);
+        assert_eq!(overall(&[]), None);
+        assert_eq!(overall(&[day(0, 0), day(0, 0)]), None);
+        // One hour watched and half of it down weighs as one hour.
+        assert_eq!(overall(&[day(0, 0), day(HOUR_MS, HOUR_MS / 2), day(HOUR_MS, 0)]), Some(75.0));
+        // More down than watched cannot be, and must not show as less than nothing.
+        assert_eq!(day(10, 20).percent(), Some(0.0));
+    }
+
+    #[tokio::test]
+    async fn uptime_that_could_not_be_written_is_kept_and_added_to() {
+        for test in kit::testing::databases().await {
+            let db = &test.db;
+            add_site(db).await;
+            let site = SiteId::parse("app_aaaaaaaa").unwrap();
+            let gone = SiteId::parse("app_bbbbbbbb").unwrap();
+            let mut tally = Tally::default();
+            let (today, tomorrow) = (Timestamp(DAY_MS * 20_000 + 5), Timestamp(DAY_MS * 20_001));
+            tally.add(&site, today, 1000, true);
+            tally.add(&site, today, 500, false);
+            tally.add(&gone, today, 500, false);
+            db.execute(sql("alter table uptime_day rename to uptime_elsewhere")).await.unwrap();
+            tally.flush(db).await.unwrap_err();
+            db.execute(sql("alter table uptime_elsewhere rename to uptime_day")).await.unwrap();
+            tally.add(&site, today, 250, true);
+            tally.add(&site, tomorrow, 100, false);
+            tally.flush(db).await.unwrap();
+            // Nothing is written twice, and the next minute is added.
+            tally.flush(db).await.unwrap();
+            tally.add(&site, tomorrow, 900, true);
+            tally.flush(db).await.unwrap();
+            let days = days_of(db, &site, tomorrow).await.unwrap();
+            assert_eq!(days.len(), 90, "{}", test.name);
+            assert_eq!(days[88], Day { day: 20_000, watched_ms: 1750, down_ms: 500 }, "{}", test.name);
+            assert_eq!(days[89], Day { day: 20_001, watched_ms: 1000, down_ms: 100 }, "{}", test.name);
+            assert_eq!(days[0], Day { day: 20_001 - 89, watched_ms: 0, down_ms: 0 });
+            assert_eq!(test.count("select cast(count(*) as bigint) from uptime_day").await, 2, "a site that is gone has no row");
+        }
+    }
+
+    async fn add_site(db: &Db) {
+        for statement in [
+            "insert into customer (id, name, name_folded, currency, created_at) values ('cust_aaaaaaaaaaaa', 'Ada', 'ada', 'EUR', 1)",
+            "insert into site (id, customer_id, kind, name, domain, state, template_version, release_id, network_slot, secrets, owner_email,
+                               certificate_state, certificate_attempt, created_at, updated_at)
+             values ('app_aaaaaaaa', 'cust_aaaaaaaaaaaa', 'portfolio', 'Ada', 'ada.sites.test', 'active', '1', 'rel_000000000000000001', 5,
+                     'sealed', 'ada@example.test', 'valid', 0, 1, 1)",
+        ] {
+            db.execute(sql(statement)).await.unwrap();
+        }
+    }
+}

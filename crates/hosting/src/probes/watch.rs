@@ -21,8 +21,9 @@ use crate::{Hosting, adopt};
 const AGAIN: Duration = Duration::from_secs(1);
 /// How often time is added up, and containers that Docker started again are looked at until they have settled.
 const TICK: Duration = Duration::from_secs(1);
-/// How often the engine must show that it is alive: a frozen one sends no events, and no end of them.
-const ALIVE: Duration = Duration::from_secs(5);
+/// How often the engine must show that it is alive: a frozen one sends no events, and no end of them. With the 5 s that it is
+/// given to answer, pages stop trusting it within 10 s.
+const ALIVE: Duration = Duration::from_secs(4);
 /// How often everything is looked at although no event asked for it.
 const FULL_LOOK: Duration = Duration::from_secs(300);
 /// Containers that are inspected at once.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bollard::models::{ContainerInspectResponse, EventMessage};
 use bollard::query_parameters::{
-    EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, RestartContainerOptionsBuilder,
+    EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, RenameContainerOptionsBuilder,
+    RestartContainerOptionsBuilder,
 };
 use futures_util::{Stream, StreamExt};
 use kit::{Error, Result};
@@ -75,6 +76,12 @@ impl Runtime {
             }
             Err(error) => Err(unreachable_engine(error)),
         }
+    }
+
+    /// Gives a container another name; the networks it is in know it at once.
+    pub async fn rename(&self, container: &str, name: &str) -> Result<()> {
+        let options = RenameContainerOptionsBuilder::default().name(name).build();
+        within(self.engine()?.rename_container(container, options)).await
     }
 
     /// Lets a frozen container go on; one that is not frozen is left alone.

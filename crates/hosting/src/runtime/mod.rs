@@ -60,6 +60,12 @@ impl Runtime {
         Ok(self.docker.get().expect("set above"))
     }
 
+    /// Asks the engine behind `socket` instead of the usual one. Takes effect only before the first question.
+    pub fn connect_to(&self, socket: &Path) -> Result<()> {
+        let docker = Docker::connect_with_unix(&socket.to_string_lossy(), 120, bollard::API_DEFAULT_VERSION).map_err(unreachable_engine)?;
+        self.docker.set(docker).map_err(|_| Error::internal("Docker was asked already"))
+    }
+
     /// Whether the engine answers; the error says what to do.
     pub async fn ping(&self) -> Result<()> {
         tokio::time::timeout(Duration::from_secs(5), self.engine()?.ping())

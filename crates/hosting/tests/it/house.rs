@@ -23,7 +23,7 @@ use crate::samples;
 pub struct House {
     pub hosting: Hosting,
     pub test: TestDb,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// One house on each database.
@@ -92,7 +92,22 @@ impl House {
             data: data.unwrap_or(folder.path()).to_owned(),
         })
         .unwrap();
-        House { hosting, test, _folder: folder }
+        House { hosting, test, folder }
+    }
+
+    /// The same house as a server finds it that was just started: same database and clock, nothing in memory.
+    pub fn reopen(&self) -> Hosting {
+        Hosting::open(Ingredients {
+            db: self.hosting.db.clone(),
+            clock: self.hosting.clock.clone(),
+            key: InstanceKey::ephemeral(),
+            bus: Bus::default(),
+            config: self.hosting.config.clone(),
+            edge: samples::edge_config(),
+            public_url: self.hosting.public_url.clone(),
+            data: self.folder.path().to_owned(),
+        })
+        .unwrap()
     }
 
     /// The same house after a restart: all that was in memory only is gone.

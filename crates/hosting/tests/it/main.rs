@@ -6,6 +6,7 @@
 mod doctor;
 mod house;
 mod operations;
+mod probes;
 mod real_stack;
 mod redact;
 mod rendering;

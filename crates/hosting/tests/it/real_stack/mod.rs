@@ -7,6 +7,7 @@ mod disk;
 mod doctor;
 mod edge;
 mod engine;
+mod health;
 mod isolation;
 mod life;
 mod logs;
