@@ -3,9 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod adopt;
 mod house;
 mod operations;
 mod real_stack;
 mod rendering;
 mod samples;
+mod status_page;
 mod store;

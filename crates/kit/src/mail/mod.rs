@@ -290,6 +290,12 @@ pub async fn outbox(db: &Db, before: Option<&MailId>) -> Result<Vec<MailRow>> {
     db.all(page.and("order by id desc limit 50")).await
 }
 
+/// Whether mails wait that the server did not take at the first try.
+pub async fn is_delayed(db: &Db) -> Result<bool> {
+    let waiting: Option<(MailId,)> = db.optional(sql("select id from mail where state = 'queued' and attempts > 0 limit 1")).await?;
+    Ok(waiting.is_some())
+}
+
 /// Deletes mails written before `limit`, whatever became of them: they hold addresses. Returns how many.
 pub async fn forget_older_than(db: &Db, limit: Timestamp) -> Result<u64> {
     // Ids are ordered by time, so the primary key serves as the index.
