@@ -45,7 +45,11 @@ pub async fn read(hosting: &Hosting) -> Result<HouseStatus> {
             _ => {}
         }
     }
-    let new_sites = if hosting.board.unreachable().is_none() { PublicState::Up } else { PublicState::Down };
+    let new_sites = match (hosting.board.was_asked(), hosting.board.unreachable()) {
+        (false, _) => PublicState::Unknown,
+        (true, None) => PublicState::Up,
+        (true, Some(_)) => PublicState::Down,
+    };
     Ok(HouseStatus { sites_up: up, sites, all_sites: together(sites, up, unknown), edge: edge(hosting, now).await?, new_sites, as_of: now })
 }
 

@@ -157,8 +157,12 @@ pub(crate) async fn insert_adopted(tx: &kit::Tx, hosting: &Hosting, customer: &C
 /// Refuses one site more than the customer may have; archived ones do not count, nor do containers that were here before.
 pub(crate) async fn refuse_beyond_quota(tx: &kit::Tx, hosting: &Hosting, customer: &CustomerId) -> Result<()> {
     let limit = i64::from(hosting.config.sites_per_customer);
-    let (sites,): (i64,) =
-        tx.one(sql("select cast(count(*) as bigint) from site where customer_id = $1 and state <> 'archived' and kind <> 'adopted'").bind(customer)).await?;
+    let (sites,): (i64,) = tx
+        .one(
+            sql("select cast(count(*) as bigint) from site where customer_id = $1 and state <> 'archived' and kind <> 'adopted'")
+                .bind(customer),
+        )
+        .await?;
     if sites >= limit {
         return Err(Error::conflict(format!("this account may have {limit} sites; delete one or ask for more")));
     }

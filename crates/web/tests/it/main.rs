@@ -10,3 +10,4 @@ mod matrix;
 mod pages;
 mod security;
 mod sites;
+mod status;

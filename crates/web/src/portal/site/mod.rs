@@ -4,6 +4,7 @@
 //! (made, stopped, deleted), the fragment tells the browser to load the page anew.
 
 pub(super) mod actions;
+pub(super) mod adopted;
 mod archived;
 mod certificate;
 mod danger;
@@ -11,6 +12,7 @@ mod head;
 pub(super) mod health;
 mod history;
 mod progress;
+pub(super) mod publicity;
 mod ready;
 mod settings;
 
@@ -184,7 +186,11 @@ async fn show(app: &App, actor: &Actor, view: View, id: &SiteId, left: Left) -> 
         Layout::Whole { is_busy, .. } => {
             let history = operations::history(&app.db, &actor.scope(), id).await?;
             let report = health::Report::gather(app, actor, &facts).await?;
-            whole(app, &facts, &left, &report, &history, is_busy)
+            let aside = html! {
+                (publicity::card(app, actor, &facts).await?)
+                (adopted::card(app, actor, &facts).await?)
+            };
+            whole(app, &facts, &left, &report, &history, is_busy, aside)
         }
     };
     let layout = facts.layout().name();
@@ -217,7 +223,7 @@ fn changing(facts: &Facts) -> Markup {
     }
 }
 
-fn whole(app: &App, facts: &Facts, left: &Left, report: &health::Report, history: &[Operation], is_busy: bool) -> Markup {
+fn whole(app: &App, facts: &Facts, left: &Left, report: &health::Report, history: &[Operation], is_busy: bool, aside: Markup) -> Markup {
     card::split(
         html! {
             @if !facts.is_adopted() { (ready::card(facts, left.password.as_deref())) }
@@ -227,7 +233,9 @@ fn whole(app: &App, facts: &Facts, left: &Left, report: &health::Report, history
         html! {
             @if !facts.is_adopted() { (certificate::card(app, facts)) }
             (settings::facts(facts))
-            @if facts.may_write && !facts.is_adopted() { (settings::card(facts, left)) (danger::zone(app, facts, is_busy)) }
+            @if facts.may_write && !facts.is_adopted() { (settings::card(facts, left)) }
+            (aside)
+            @if facts.may_write && !facts.is_adopted() { (danger::zone(app, facts, is_busy)) }
         },
     )
 }

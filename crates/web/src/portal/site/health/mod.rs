@@ -19,6 +19,7 @@ use ui::live::{self, Region};
 use ui::{format, help, icon};
 
 pub use restart::restart;
+pub(crate) use uptime::bar as uptime_bar;
 
 use super::Facts;
 use crate::app::App;
