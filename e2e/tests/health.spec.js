@@ -29,7 +29,7 @@ test('a service that dies is seen at once, said, and written down', async ({ vis
   const alert = await container(siteId(), 'alert');
   await docker('kill', alert);
   await expect(state(page), 'without a reload').toHaveText('Stopped', { timeout: 3000 });
-  await expect(health(page).getByRole('alert')).toContainText('alert ended with an error (exit code 137)');
+  await expect(health(page).getByRole('alert')).toContainText('Alert ended with an error (exit code 137)');
   await expect(list.getByRole('row', { name: /Anna Berg/ }), 'the list followed by itself').toContainText('Stopped');
   await expect(health(page).locator('.incidents'), 'open while it lasts').toContainText('alert');
   await expectAccessible(page, 'site page, a service down', [{ colorScheme: 'light', width: 1440 }, { colorScheme: 'dark', width: 360 }]);
@@ -47,7 +47,7 @@ test('a frozen service is an error', async ({ visit }) => {
   const www = await container(siteId(), 'www');
   await docker('pause', www);
   await expect(state(page)).toHaveText('Error', { timeout: 3000 });
-  await expect(health(page)).toContainText('www is paused');
+  await expect(health(page)).toContainText('Www is paused');
   await docker('unpause', www);
   await expect(state(page), 'without waiting for the next health check').toHaveText('Running', { timeout: 3000 });
 });

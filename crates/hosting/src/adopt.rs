@@ -12,13 +12,18 @@ use kit::{Db, Error, Result, Timestamp, from_row, sql};
 use crate::Hosting;
 use crate::compose::SITE_LABEL;
 use crate::names::SiteName;
-use crate::sites::{self, Site, SiteId};
+use crate::operations;
+use crate::probes::{HealthState, read};
+use crate::runtime::ServiceState;
+use crate::sites::{self, ServiceStates, Site, SiteId};
 use crate::templates::Kind;
 
 /// What a scan offers: `customer-{id}-wordpress` and `customer-{id}-magento`.
 const OFFERED: &[&str] = &["wordpress", "magento"];
 /// Label of the edge's own containers.
 const EDGE_LABEL: &str = "innkeeper.edge";
+/// Characters of the longest name that a site can have.
+const LONGEST_NAME: usize = 80;
 
 /// Which container stands behind a site.
 #[derive(Debug, Clone)]
@@ -76,6 +81,20 @@ pub async fn of_site(db: &Db, site: &SiteId) -> Result<Option<AdoptedContainer>>
     db.optional(sql("select site_id, container, adopted_at from adopted_container where site_id = $1").bind(site)).await
 }
 
+/// The state of the one service of an adopted site, asked of Docker: for the command line, which watches nothing.
+pub async fn state(hosting: &Hosting, adopted: &AdoptedContainer) -> Result<ServiceStates> {
+    let state = match hosting.runtime.inspect(&adopted.container).await? {
+        Some(inspection) => match read(&inspection, hosting.clock.now()).state {
+            HealthState::Running => ServiceState::Running,
+            HealthState::Restarting => ServiceState::Restarting,
+            HealthState::Error => ServiceState::Unhealthy,
+            _ => ServiceState::Stopped,
+        },
+        None => ServiceState::Missing,
+    };
+    Ok(ServiceStates::from([(adopted.service().to_owned(), state)]))
+}
+
 /// A container that can be adopted.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Candidate {
@@ -119,31 +138,25 @@ fn parse_container(text: &str) -> Result<&str> {
     if fits { Ok(text) } else { Err(Error::invalid("container", "must be the name of a container, such as customer-42-wordpress")) }
 }
 
-/// Takes a container into the books as a site of `customer`. For admins. Fields: `container`, `name`.
+/// Takes a container into the books as a site of `customer`. For admins. Fields: `customer`, `container`, `site_name`.
 ///
-/// Nothing is done to the container.
+/// Nothing is done to the container. It is kept by its name, so that one that is made anew under the same name is the same site.
 pub async fn adopt(hosting: &Hosting, actor: &Actor, customer: &CustomerId, container: &str, name: Option<SiteName>) -> Result<Site> {
     actor.may(Permission::OperateHouse)?;
-    let container = parse_container(container)?;
-    customers::get(&hosting.db, &actor.scope(), customer).await?;
-    let inspection = hosting
-        .runtime
-        .inspect(container)
-        .await?
-        .ok_or_else(|| Error::invalid("container", format!("there is no container called `{container}` on this server")))?;
-    let labels = inspection.config.and_then(|config| config.labels).unwrap_or_default();
-    if is_ours(&labels) {
-        return Err(Error::invalid("container", "belongs to Innkeeper already"));
-    }
+    match customers::get(&hosting.db, &actor.scope(), customer).await {
+        Err(Error::NotFound(_)) => return Err(Error::invalid("customer", "there is no such customer")),
+        known => known?,
+    };
+    let container = find(hosting, parse_container(container)?).await?;
     let name = match name {
         Some(name) => name,
-        None => SiteName::parse(container)?,
+        None => SiteName::parse(&container.chars().take(LONGEST_NAME).collect::<String>())?,
     };
     let site = hosting
         .db
         .write(async |tx| {
             let known: Option<(String,)> =
-                tx.optional(sql("select site_id from adopted_container where container = $1").bind(container)).await?;
+                tx.optional(sql("select site_id from adopted_container where container = $1").bind(&container)).await?;
             if let Some((site,)) = known {
                 return Err(Error::invalid("container", format!("is adopted already, as {site}")));
             }
@@ -151,18 +164,13 @@ pub async fn adopt(hosting: &Hosting, actor: &Actor, customer: &CustomerId, cont
             tx.execute(
                 sql("insert into adopted_container (site_id, container, adopted_at) values ($1, $2, $3)")
                     .bind(&site.id)
-                    .bind(container)
+                    .bind(&container)
                     .bind(hosting.clock.now()),
             )
             .await?;
             let detail = serde_json::json!({ "name": name.as_str(), "container": container });
-            audit::record(
-                &tx,
-                &hosting.clock,
-                actor,
-                Entry { action: "site.adopt", customer: Some(customer), subject: site.id.as_str(), detail },
-            )
-            .await?;
+            let entry = Entry { action: "site.adopt", customer: Some(customer), subject: site.id.as_str(), detail };
+            audit::record(&tx, &hosting.clock, actor, entry).await?;
             Ok(site)
         })
         .await?;
@@ -171,23 +179,51 @@ pub async fn adopt(hosting: &Hosting, actor: &Actor, customer: &CustomerId, cont
     Ok(site)
 }
 
-/// Lets an adopted container go: it is not watched any more, and stays as it is. For admins.
-pub async fn let_go(hosting: &Hosting, actor: &Actor, id: &SiteId) -> Result<()> {
-    actor.may(Permission::OperateHouse)?;
-    let site = sites::get(&hosting.db, &actor.scope(), id).await?;
-    if site.kind != Kind::Adopted {
-        return Err(Error::conflict("only an adopted container can be let go; delete the site instead"));
+/// The name of a container that is here and not ours. Docker also finds containers by id, and by the beginning of one; the name is
+/// what events and lists tell of.
+async fn find(hosting: &Hosting, asked: &str) -> Result<String> {
+    let inspection = hosting
+        .runtime
+        .inspect(asked)
+        .await?
+        .ok_or_else(|| Error::invalid("container", format!("there is no container called `{asked}` on this server")))?;
+    if is_ours(&inspection.config.and_then(|config| config.labels).unwrap_or_default()) {
+        return Err(Error::invalid("container", "is one of Innkeeper's own"));
     }
-    hosting
+    let name = inspection.name.unwrap_or_default();
+    parse_container(name.trim_start_matches('/')).map(str::to_owned)
+}
+
+/// Lets an adopted container go: it is not watched any more, and stays as it is. For admins.
+pub async fn let_go(hosting: &Hosting, actor: &Actor, id: &SiteId) -> Result<Site> {
+    actor.may(Permission::OperateHouse)?;
+    let site = hosting
         .db
         .write(async |tx| {
-            let detail = serde_json::json!({ "name": site.name.as_str() });
+            let site = sites::get_in(&tx, &actor.scope(), id).await?;
+            if site.kind != Kind::Adopted {
+                return Err(Error::conflict("only an adopted container can be let go; delete the site instead"));
+            }
+            // A restart at work would go on without anyone who hears how it ended.
+            operations::refuse_while_busy(&tx, id).await?;
+            let container: Option<(String,)> =
+                tx.optional(sql("select container from adopted_container where site_id = $1").bind(id)).await?;
+            let detail = serde_json::json!({ "name": site.name.as_str(), "container": container.map(|(container,)| container) });
             let entry = Entry { action: "site.let_go", customer: Some(&site.customer_id), subject: id.as_str(), detail };
             audit::record(&tx, &hosting.clock, actor, entry).await?;
-            sites::forget(&tx, id).await
+            sites::forget(&tx, id).await?;
+            Ok(site)
         })
         .await?;
     hosting.board.look_again.notify_one();
     hosting.signal(&site);
-    Ok(())
+    Ok(site)
+}
+
+/// Refuses what would change more of an adopted container than whether it is watched.
+pub(crate) fn refuse_adopted(site: &Site) -> Result<()> {
+    match site.kind {
+        Kind::Adopted => Err(Error::conflict("an adopted container can only be restarted or let go")),
+        _ => Ok(()),
+    }
 }

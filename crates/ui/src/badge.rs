@@ -101,6 +101,11 @@ pub fn status_as(status: Status, word: &str) -> Markup {
     }
 }
 
+/// Shows the shape of a state alone, in the colour of its surroundings; the word must stand beside it.
+pub(crate) fn shape(status: Status) -> Markup {
+    status.shape()
+}
+
 /// Shows a short word in a colour: a role, a kind, a plan. The colour must not be its only meaning.
 pub fn tag(tone: Tone, word: &str) -> Markup {
     html! { span.badge data-tone=(tone.name()) { (word) } }

@@ -18,6 +18,7 @@ pub mod live;
 pub mod log;
 pub mod menu;
 pub mod page;
+pub mod public;
 pub mod sketch;
 pub mod steps;
 pub mod table;

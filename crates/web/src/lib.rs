@@ -26,6 +26,7 @@ mod operator;
 mod palette;
 mod people;
 mod portal;
+mod status;
 mod surroundings;
 
 pub use app::{App, Parts};

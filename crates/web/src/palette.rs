@@ -52,7 +52,7 @@ pub async fn search(State(app): State<App>, Caller(actor): Caller, Query(asked):
         let filter = SiteFilter { search: Some(words.clone()), limit: MOST, ..SiteFilter::default() };
         found.extend(sites::list(&app.db, &actor.scope(), &filter).await?.into_iter().map(|site| Entry {
             label: site.name.as_str().to_owned(),
-            hint: site.domain.to_string(),
+            hint: crate::portal::words::address(&site),
             group: "Sites",
             href: format!("/sites/{}", site.id),
         }));
@@ -73,6 +73,7 @@ fn places(actor: &Actor) -> Vec<Entry> {
         ("Audit log", "/admin/audit", "Pages", P::ReadAudit, house),
         ("Doctor", "/admin/doctor", "Pages", P::OperateHouse, house),
         ("Settings", "/admin/settings", "Pages", P::OperateHouse, house),
+        ("Status page of the house", "/status", "Pages", P::ReadSites, house),
         ("Members", "/account/members", "Pages", P::ReadMembers, !house),
         ("Activity", "/account/activity", "Pages", P::ReadAudit, !house),
         ("Your account", "/account", "Pages", P::OwnAccount, true),
@@ -80,6 +81,7 @@ fn places(actor: &Actor) -> Vec<Entry> {
         ("Sessions", "/account/sessions", "Pages", P::OwnAccount, true),
         ("API documentation", "/api/docs", "Pages", P::OwnAccount, true),
         ("New site", "/sites/new", "Actions", P::WriteSites, true),
+        ("Adopt a container", "/admin/sites/adopt", "Actions", P::OperateHouse, house),
         ("New customer", "/admin/customers/new", "Actions", P::ManageCustomers, house),
         ("New API token", "/account/tokens/new", "Actions", P::OwnTokens, true),
         ("Invite a member", "/members/invite", "Actions", P::WriteMembers, true),

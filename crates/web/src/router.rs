@@ -5,7 +5,7 @@ use axum::Router;
 use crate::app::App;
 use crate::live::{self, Channel};
 use crate::routes::{RouteInfo, Routes};
-use crate::{account, api, entry, openapi, operator, palette, portal, surroundings};
+use crate::{account, api, entry, openapi, operator, palette, portal, status, surroundings};
 
 /// Declares every route.
 fn declare() -> Routes {
@@ -16,6 +16,7 @@ fn declare() -> Routes {
     let routes = operator::routes(routes);
     let routes = portal::routes(routes);
     let routes = palette::routes(routes);
+    let routes = status::routes(routes);
     let routes = api::routes(routes);
     openapi::routes(routes)
 }

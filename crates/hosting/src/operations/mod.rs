@@ -15,9 +15,8 @@ use accounts::{Actor, Scope};
 use kit::jobs::{self, Enqueue};
 use kit::{Db, Error, Result, Timestamp, Tx, from_row, id_type, sql, text_enum};
 
-use crate::Hosting;
 use crate::sites::{self, Site, SiteId, SiteState};
-use crate::templates::Kind;
+use crate::{Hosting, adopt};
 
 pub(crate) use create::prepare_template;
 pub use run::RunOperation;
@@ -202,11 +201,7 @@ pub(crate) async fn begin_for(
     service: Option<&str>,
     actor: &Actor,
 ) -> Result<OperationId> {
-    let running: Option<(String,)> =
-        tx.optional(sql("select kind from site_operation where site_id = $1 and state = 'running'").bind(site)).await?;
-    if let Some((running,)) = running {
-        return Err(Error::conflict(format!("the site is busy ({running}); wait until that has ended")));
-    }
+    refuse_while_busy(tx, site).await?;
     let id = OperationId::new(&hosting.clock);
     let now = hosting.clock.now();
     tx.execute(
@@ -234,6 +229,16 @@ pub(crate) async fn begin_for(
     }
     enqueue(tx, hosting, &id).await?;
     Ok(id)
+}
+
+/// Refuses while something is done to the site.
+pub(crate) async fn refuse_while_busy(tx: &Tx, site: &SiteId) -> Result<()> {
+    let running: Option<(String,)> =
+        tx.optional(sql("select kind from site_operation where site_id = $1 and state = 'running'").bind(site)).await?;
+    match running {
+        Some((running,)) => Err(Error::conflict(format!("the site is busy ({running}); wait until that has ended"))),
+        None => Ok(()),
+    }
 }
 
 async fn enqueue(tx: &Tx, hosting: &Hosting, id: &OperationId) -> Result<()> {
@@ -314,9 +319,8 @@ fn action(kind: OperationKind) -> &'static str {
 }
 
 fn allow(kind: OperationKind, site: &Site) -> Result<()> {
+    adopt::refuse_adopted(site)?;
     let fits = match kind {
-        // A container that was here before Innkeeper is restarted and nothing else.
-        _ if site.kind == Kind::Adopted => false,
         // Has its own way, with a pause: `probes::restart`.
         OperationKind::Create | OperationKind::Restart => false,
         OperationKind::Start => matches!(site.state, SiteState::Stopped | SiteState::Active),
@@ -327,9 +331,6 @@ fn allow(kind: OperationKind, site: &Site) -> Result<()> {
     };
     if fits {
         return Ok(());
-    }
-    if site.kind == Kind::Adopted {
-        return Err(Error::conflict("an adopted container can only be restarted or let go"));
     }
     let hint = match (kind, site.state) {
         (OperationKind::Delete, SiteState::Failed) => "; give it up instead",

@@ -160,6 +160,11 @@ impl Board {
         self.read().reach.why_unknown().map(str::to_owned)
     }
 
+    /// Whether Docker was asked at all: right after the start nobody knows yet, which is no fault.
+    pub fn was_asked(&self) -> bool {
+        self.read().reach != Reach::NotYet
+    }
+
     /// The last look through the edge at a site.
     pub fn outside(&self, site: &SiteId) -> Option<OutsideLook> {
         self.read().outside.get(site.as_str()).cloned()

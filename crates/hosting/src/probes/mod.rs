@@ -5,6 +5,7 @@
 //! `watch` and `outside` look, `board` holds what was seen.
 
 mod board;
+pub mod house_status;
 pub mod incidents;
 mod ledger;
 mod outside;
@@ -12,10 +13,12 @@ pub mod restart;
 #[cfg(test)]
 mod samples;
 mod state;
+pub mod status_page;
 pub mod uptime;
 mod watch;
 
 pub use board::{Board, Container, OutsideLook, ServiceHealth, SiteHealth};
 pub use outside::look_from_outside;
+pub(crate) use state::read;
 pub use state::{Cause, HealthState, Reading, reason, uptime_text};
 pub use watch::watch;

@@ -83,7 +83,7 @@ impl Reading {
 }
 
 /// Reads an inspection. `now` tells whether a container that Docker started again has settled.
-pub(super) fn read(inspection: &ContainerInspectResponse, now: Timestamp) -> Reading {
+pub(crate) fn read(inspection: &ContainerInspectResponse, now: Timestamp) -> Reading {
     let restarts = inspection.restart_count.unwrap_or(0);
     let Some(seen) = &inspection.state else { return Reading::missing() };
     let started = seen.started_at.as_deref().and_then(parse_time);

@@ -42,7 +42,7 @@ pub async fn days(db: &Db, scope: &Scope, site: &SiteId, now: Timestamp) -> Resu
 
 pub(crate) async fn days_of(db: &Db, site: &SiteId, now: Timestamp) -> Result<Vec<Day>> {
     let today = day_of(now);
-    let first = today - DAYS + 1;
+    let first = day_of(first_day(now));
     let known: Vec<Day> = db
         .all(
             sql("select day, watched_ms, down_ms from uptime_day where site_id = $1 and day between $2 and $3 order by day")
@@ -76,6 +76,11 @@ pub fn percent_text(percent: f64) -> String {
 /// The day of a moment, in UTC.
 pub fn day_of(at: Timestamp) -> i64 {
     at.0.div_euclid(DAY_MS)
+}
+
+/// Midnight of the oldest day that the bar shows.
+pub(super) fn first_day(now: Timestamp) -> Timestamp {
+    Timestamp((day_of(now) - DAYS + 1) * DAY_MS)
 }
 
 /// Time that was watched since it was last written: added up in memory, written once a minute.

@@ -5,10 +5,10 @@ use accounts::{Actor, CustomerId, Scope, members};
 use kit::{Clock, Context, Db, Error, Result, Timestamp, sql};
 
 use super::{CertificateState, ReleaseId, Site, SiteId, SiteSecrets, SiteState};
-use crate::Hosting;
 use crate::names::{Host, SiteName, Subdomain};
 use crate::operations::{self, OperationKind};
 use crate::templates::{self, Kind};
+use crate::{Hosting, adopt};
 
 const COLUMNS: &str = "select id, customer_id, kind, name, domain, custom_domain, state, template_version, release_id, network_slot,
        owner_email, certificate_state, certificate_expires_at, certificate_error, certificate_attempt, created_at, updated_at,
@@ -154,11 +154,15 @@ pub(crate) async fn insert_adopted(tx: &kit::Tx, hosting: &Hosting, customer: &C
     tx.one(sql(COLUMNS).and("where id = $1").bind(&id)).await
 }
 
-/// Refuses one site more than the customer may have; archived ones do not count.
+/// Refuses one site more than the customer may have; archived ones do not count, nor do containers that were here before.
 pub(crate) async fn refuse_beyond_quota(tx: &kit::Tx, hosting: &Hosting, customer: &CustomerId) -> Result<()> {
     let limit = i64::from(hosting.config.sites_per_customer);
-    let (sites,): (i64,) =
-        tx.one(sql("select cast(count(*) as bigint) from site where customer_id = $1 and state <> 'archived'").bind(customer)).await?;
+    let (sites,): (i64,) = tx
+        .one(
+            sql("select cast(count(*) as bigint) from site where customer_id = $1 and state <> 'archived' and kind <> 'adopted'")
+                .bind(customer),
+        )
+        .await?;
     if sites >= limit {
         return Err(Error::conflict(format!("this account may have {limit} sites; delete one or ask for more")));
     }
@@ -300,6 +304,7 @@ pub async fn counts_by_state(db: &Db, scope: &Scope) -> Result<Vec<(SiteState, i
 /// Changes name or own domain; a new name is rolled out to the running containers by an operation.
 pub async fn update(hosting: &Hosting, actor: &Actor, id: &SiteId, change: &UpdateSite) -> Result<Site> {
     let site = get(&hosting.db, &actor.scope(), id).await?;
+    adopt::refuse_adopted(&site)?;
     let renamed = change.name.as_ref().filter(|name| **name != site.name);
     hosting
         .db

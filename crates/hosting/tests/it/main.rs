@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod doctor;
+mod adopt;
 mod house;
 mod operations;
 mod probes;
@@ -11,5 +12,6 @@ mod real_stack;
 mod redact;
 mod rendering;
 mod samples;
+mod status_page;
 mod store;
 mod usage;

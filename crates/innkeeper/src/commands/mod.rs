@@ -1,5 +1,6 @@
 //! The commands. Each file is one: its arguments, whose comments are the help, and what it does.
 
+mod adopted;
 mod completions;
 mod config;
 mod customer;

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use accounts::{Actor, CustomerId, Scope};
+use hosting::adopt;
 use hosting::names::{SiteName, Subdomain};
 use hosting::operations::{self, OperationKind, OperationState, StepState};
+use hosting::probes::restart;
 use hosting::sites::{self, NewSite, Site, SiteFilter, SiteId, SiteState};
 use hosting::templates::{self, Kind};
 use kit::words::counted;
@@ -14,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use web::App;
 use web::config::Config;
 
+use super::adopted::{self, Adopt};
 use crate::output::{Output, table};
 use crate::{data_folder, open, work};
 
@@ -65,8 +68,23 @@ pub enum SiteCommand {
     },
     /// Brings a deleted site back.
     Restore(OneSite),
+    /// Restarts a site or one of its services, once in a while.
+    Restart {
+        #[command(flatten)]
+        site: OneSite,
+        /// One service alone, such as api.
+        #[arg(long)]
+        service: Option<String>,
+    },
     /// Tries what failed again, from the step where it stopped.
     Retry(OneSite),
+    /// Takes a container that was here before into the books: watched, shown, restarted, and nothing else.
+    Adopt(Adopt),
+    /// Forgets an adopted container, which stays as it is.
+    LetGo {
+        /// The id that it has here.
+        site: String,
+    },
 }
 
 /// One site, and whether to wait for it.
@@ -114,12 +132,24 @@ impl SiteCommand {
             SiteCommand::Restore(site) => operate(&app, &actor, site, OperationKind::Restore, output).await,
             SiteCommand::Delete { site, yes } => {
                 let found = find(&app, &site.site).await?;
+                if found.kind == Kind::Adopted {
+                    return Err(Error::conflict(format!(
+                        "an adopted container is not deleted; `innkeeper site let-go {}` forgets it",
+                        found.id
+                    )));
+                }
                 let kind = if found.state == SiteState::Failed { OperationKind::Discard } else { OperationKind::Delete };
                 if !yes && !confirmed(&app, &found)? {
                     return Err(Error::conflict("nothing was deleted"));
                 }
                 operate(&app, &actor, site, kind, output).await
             }
+            SiteCommand::Restart { site, service } => {
+                let asked = restart::request(&app.hosting, &actor, &SiteId::parse(&site.site)?, service.as_deref()).await?;
+                wait_and_show(&app, asked, site.wait, output).await
+            }
+            SiteCommand::Adopt(wish) => wish.run(&app, &actor, output).await,
+            SiteCommand::LetGo { site } => adopted::let_go(&app, &actor, &site, output).await,
             SiteCommand::Retry(one) => {
                 let site = operations::retry(&app.hosting, &actor, &SiteId::parse(&one.site)?).await?;
                 wait_and_show(&app, site, one.wait, output).await
@@ -207,13 +237,19 @@ async fn until_over(app: &App, id: &SiteId, output: Output) -> Result<()> {
                 let step = steps.iter().find(|step| step.state == StepState::Failed);
                 let (title, reason) = step.map_or(("Work", None), |step| (operations::title(&step.name), step.error.as_deref()));
                 let reason = reason.or(operation.error.as_deref()).unwrap_or("no reason was recorded");
-                return Err(Error::unavailable(format!(
-                    "{} of {id} stopped at “{title}”: {reason}. `innkeeper site retry {id}` goes on from there",
-                    operation.kind
-                )));
+                let next = match operation.kind {
+                    OperationKind::Restart => format!("`innkeeper site restart {id}` tries again in half a minute"),
+                    _ => format!("`innkeeper site retry {id}` goes on from there"),
+                };
+                return Err(Error::unavailable(format!("{} of {id} stopped at “{title}”: {reason}. {next}", operation.kind)));
             }
         }
     }
+}
+
+/// Whether it was made here: an adopted container has no address, repository or certificate of ours.
+fn is_ours(site: &Site) -> bool {
+    site.kind != Kind::Adopted
 }
 
 fn as_json(app: &App, site: &Site) -> Value {
@@ -222,12 +258,12 @@ fn as_json(app: &App, site: &Site) -> Value {
         "customer": site.customer_id.as_str(),
         "site_name": site.name.as_str(),
         "site_type": site.kind.as_str(),
-        "domain": site.domain.as_str(),
+        "domain": is_ours(site).then(|| site.domain.as_str()),
         "custom_domain": site.custom_domain.as_ref().map(|it| it.as_str()),
         "status": site.state.as_str(),
-        "url": app.hosting.url(site),
-        "repo_url": app.hosting.repository_url(site),
-        "ssl_status": site.certificate_state.as_str(),
+        "url": is_ours(site).then(|| app.hosting.url(site)),
+        "repo_url": is_ours(site).then(|| app.hosting.repository_url(site)),
+        "ssl_status": is_ours(site).then(|| site.certificate_state.as_str()),
         "created_at": site.created_at.rfc3339(),
         "last_deployed_at": site.last_deployed_at.map(|at| at.rfc3339()),
     })
@@ -261,7 +297,7 @@ async fn list(app: &App, customer: Option<String>, state: Option<String>, output
                 vec![
                     site.id.to_string(),
                     site.state.to_string(),
-                    app.hosting.url(site),
+                    if is_ours(site) { app.hosting.url(site) } else { "(adopted)".to_owned() },
                     site.customer_id.to_string(),
                     site.name.to_string(),
                 ]
@@ -272,10 +308,16 @@ async fn list(app: &App, customer: Option<String>, state: Option<String>, output
     Ok(())
 }
 
-async fn show(app: &App, site: &Site, output: Output) -> Result<()> {
-    let manifest = templates::find(site.kind).map(|template| &template.manifest);
-    let services = app.hosting.runtime.states_of(&site.id, manifest).await;
+pub(super) async fn show(app: &App, site: &Site, output: Output) -> Result<()> {
+    let container = adopt::of_site(&app.db, &site.id).await?;
+    let services = match &container {
+        Some(container) => adopt::state(&app.hosting, container).await,
+        None => app.hosting.runtime.states_of(&site.id, templates::find(site.kind).map(|template| &template.manifest)).await,
+    };
     let mut value = as_json(app, site);
+    if let Some(container) = &container {
+        value["container"] = json!(container.container);
+    }
     value["container_status"] = match &services {
         Ok(services) => {
             json!(services.iter().map(|(name, state)| (name.clone(), state.as_str())).collect::<std::collections::BTreeMap<_, _>>())
@@ -287,10 +329,15 @@ async fn show(app: &App, site: &Site, output: Output) -> Result<()> {
             vec!["site".to_owned(), site.id.to_string()],
             vec!["name".to_owned(), site.name.to_string()],
             vec!["state".to_owned(), site.state.to_string()],
-            vec!["address".to_owned(), app.hosting.url(site)],
-            vec!["repository".to_owned(), app.hosting.repository_url(site)],
-            vec!["certificate".to_owned(), site.certificate_error.clone().unwrap_or_else(|| site.certificate_state.to_string())],
         ];
+        rows.extend(match &container {
+            Some(container) => vec![vec!["container".to_owned(), container.container.clone()]],
+            None => vec![
+                vec!["address".to_owned(), app.hosting.url(site)],
+                vec!["repository".to_owned(), app.hosting.repository_url(site)],
+                vec!["certificate".to_owned(), site.certificate_error.clone().unwrap_or_else(|| site.certificate_state.to_string())],
+            ],
+        });
         match &services {
             Ok(services) => rows.extend(services.iter().map(|(name, state)| vec![format!("service {name}"), state.to_string()])),
             Err(error) => rows.push(vec!["services".to_owned(), error.public_message()]),

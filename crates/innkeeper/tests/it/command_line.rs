@@ -165,3 +165,22 @@ fn the_doctor_tells_of_a_database_that_is_away() {
     assert!(said.contains("Innkeeper does not open") && said.contains("PostgreSQL") && !said.contains("sesame"), "{said}");
     assert!(said.contains("data folder") && said.contains("Docker does not answer"), "what can be looked at is: {said}");
 }
+
+#[test]
+fn adopting_names_what_is_missing_and_asks_docker_for_nothing_hostile() {
+    let house = House::new();
+    let customer = house.json(&["customer", "create", "--name", "Ada"]);
+    let id = customer.split('"').find(|word| word.starts_with("cust_")).expect("an id");
+    for (args, code, wanted) in [
+        (["site", "adopt"].as_slice(), 2, "--container"),
+        (&["site", "adopt", "--scan", "--container", "customer-7-wordpress"], 2, "cannot be used with"),
+        (&["site", "adopt", "--customer", "cust_aaaaaaaaaaaa", "--container", "customer-7-wordpress"], 2, "there is no such customer"),
+        (&["site", "adopt", "--customer", id, "--container", "$(id)"], 2, "must be the name of a container"),
+        (&["site", "let-go", "app_aaaaaaaa"], 3, "was not found"),
+        (&["site", "restart", "app_aaaaaaaa"], 3, "was not found"),
+    ] {
+        let output = house.run(args);
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(code) && said.contains(wanted), "{args:?}: {said}");
+    }
+}

@@ -322,6 +322,12 @@ pub async fn backlog(db: &Db, failed_after: Timestamp) -> Result<Backlog> {
     Ok(backlog)
 }
 
+/// Whether mails wait that the server did not take at the first try.
+pub async fn is_delayed(db: &Db) -> Result<bool> {
+    let waiting: Option<(MailId,)> = db.optional(sql("select id from mail where state = 'queued' and attempts > 0 limit 1")).await?;
+    Ok(waiting.is_some())
+}
+
 /// Deletes mails written before `limit`, whatever became of them: they hold addresses. Returns how many.
 pub async fn forget_older_than(db: &Db, limit: Timestamp) -> Result<u64> {
     // Ids are ordered by time, so the primary key serves as the index.

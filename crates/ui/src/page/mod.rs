@@ -164,15 +164,15 @@ pub struct Account<'a> {
     pub hidden: Markup,
 }
 
-struct Document<'a> {
-    title: &'a str,
-    brand: &'a str,
-    theme: Theme,
-    rooms: Option<String>,
-    scripts: &'a [&'a str],
+pub(crate) struct Document<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) brand: &'a str,
+    pub(crate) theme: Theme,
+    pub(crate) rooms: Option<String>,
+    pub(crate) scripts: &'a [&'a str],
 }
 
-fn document(head: Document<'_>, content: Markup) -> Markup {
+pub(crate) fn document(head: Document<'_>, content: Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" data-theme=[head.theme.name()] {
@@ -198,7 +198,7 @@ fn document(head: Document<'_>, content: Markup) -> Markup {
 /// is a form that came back with errors, so it is shown.
 const HTMX_CONFIG: &str = r#"{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,"responseHandling":[{"code":"204","swap":false},{"code":"[23]..","swap":true},{"code":"422","swap":true},{"code":"[45]..","swap":false,"error":true}],"historyCacheSize":0,"refreshOnHistoryMiss":true,"scrollBehavior":"auto"}"#;
 
-fn mark(brand: &Brand<'_>) -> Markup {
+pub(crate) fn mark(brand: &Brand<'_>) -> Markup {
     html! {
         a.mark href=(if brand.href.is_empty() { "/" } else { brand.href }) aria-label=(brand.name) {
             svg.mark-sign viewBox="0 0 24 24" aria-hidden="true" focusable="false" {

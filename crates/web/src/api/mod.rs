@@ -5,6 +5,7 @@
 
 mod audit;
 mod container;
+mod containers;
 mod customers;
 mod doctor;
 mod jobs;
@@ -43,6 +44,9 @@ pub fn routes(all: Routes) -> Routes {
         .api(Access::May(Permission::ReadSites), routes!(container::status))
         .api(Access::May(Permission::WriteSites), routes!(container::restart))
         .api(Access::May(Permission::ReadSites), routes!(logs::logs))
+        .api(operate, routes!(containers::adoptable))
+        .api_create(operate, routes!(containers::adopt))
+        .api(operate, routes!(containers::let_go))
         .api(Access::May(Permission::ReadCustomers), routes!(customers::list))
         .api_create(Access::House(Permission::ManageCustomers), routes!(customers::create))
         .api(Access::May(Permission::ReadCustomers), routes!(customers::get))

@@ -76,6 +76,8 @@ pub struct ServerConfig {
     pub trusted_proxies: Vec<Network>,
     /// Where customers find help: a mail address or a link. Empty shows none.
     pub support: String,
+    /// Whether everyone may read how the house is, at `/status`.
+    pub status_page: bool,
     /// Largest request body.
     pub max_body_bytes: usize,
     /// Seconds after which a request is given up.

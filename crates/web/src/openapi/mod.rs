@@ -82,9 +82,9 @@ fn complete(operation: &mut Map<String, Value>, route: &RouteInfo) {
     let Some(Value::Object(responses)) = operation.get_mut("responses") else { return };
     for (status, _, title, _) in problem_kinds() {
         let applies = match status {
-            401 | 403 => route.access != Access::Public,
+            401 | 403 => !is_open(route.access),
             // Also where no id is in the path: a filter or a body may name a customer that is not the caller's.
-            404 => has_id || route.access != Access::Public,
+            404 => has_id || !is_open(route.access),
             400 | 413 | 415 => has_body,
             422 => true,
             409 => route.method != "GET",
@@ -107,6 +107,11 @@ fn operation_id(route: &RouteInfo) -> String {
     format!("{}_{}", route.method.to_ascii_lowercase(), words.join("_"))
 }
 
+/// Whether nobody needs to sign in.
+fn is_open(access: Access) -> bool {
+    matches!(access, Access::Public | Access::Anyone)
+}
+
 /// The permission that a route asks for.
 fn permission_of(access: Access) -> Option<accounts::Permission> {
     match access {
@@ -117,7 +122,7 @@ fn permission_of(access: Access) -> Option<accounts::Permission> {
 
 fn security(access: Access) -> Value {
     match (access, permission_of(access)) {
-        (Access::Public, _) => json!([]),
+        (access, _) if is_open(access) => json!([]),
         (_, Some(permission)) if permission.token_scope().is_none() => json!([{ "session": [] }]),
         (_, Some(permission)) => {
             let scope = permission.token_scope().map(|scope| scope.as_str());

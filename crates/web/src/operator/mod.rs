@@ -1,5 +1,6 @@
 //! What the people who run Innkeeper see: customers, staff, jobs, mail, the audit log, the examination, settings.
 
+mod adopt;
 mod audit;
 mod customer;
 mod customers;
@@ -30,6 +31,8 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/admin/customers/{customer}/resume", manage, customer::resume)
         .get("/admin/sites", Access::House(Permission::ReadSites), sites::list)
         .get("/admin/sites.csv", Access::House(Permission::ReadSites), sites::export)
+        .get("/admin/sites/adopt", operate, adopt::form)
+        .post("/admin/sites/adopt", operate, adopt::submit)
         .get("/admin/staff", Access::House(Permission::ReadMembers), staff::list)
         .get("/admin/jobs", operate, jobs::list)
         .post("/admin/jobs/{job}/retry", operate, jobs::retry)

@@ -71,6 +71,7 @@ struct Shown {
     counts: Vec<(SiteState, i64)>,
     next: Option<SiteId>,
     may_create: bool,
+    may_adopt: bool,
 }
 
 impl Shown {
@@ -85,6 +86,7 @@ impl Shown {
             counts: sites::counts_by_state(&app.db, &scope).await?,
             next,
             may_create: actor.can(Permission::WriteSites),
+            may_adopt: actor.can(Permission::OperateHouse),
         })
     }
 
@@ -114,7 +116,10 @@ pub async fn list(State(app): State<App>, Caller(actor): Caller, view: View, Que
     Ok(view.page(Page {
         title: "Sites",
         help: "Every website that you host, whose it is and how it is.",
-        actions: html! { @if shown.may_create { (button::link(&new, Button { label: "New site", kind: Kind::Primary, icon: Some(icon::plus()), ..Button::default() })) } },
+        actions: html! {
+            @if shown.may_adopt { (button::link_secondary("/admin/sites/adopt", "Adopt a container")) }
+            @if shown.may_create { (button::link(&new, Button { label: "New site", kind: Kind::Primary, icon: Some(icon::plus()), ..Button::default() })) }
+        },
         body: live::region(Region { topic: "sites", url: &here, always_poll: true, body: table, ..Region::default() }),
         ..Page::default()
     }))
@@ -281,7 +286,7 @@ fn line(text: &mut String, site: &Site, customer: Option<&Customer>) {
         site.state.to_string(),
         site.customer_id.to_string(),
         cell(customer.map_or("", |customer| customer.name.as_str())),
-        site.domain.to_string(),
+        if site.kind == hosting::templates::Kind::Adopted { String::new() } else { site.domain.to_string() },
         site.custom_domain.as_ref().map(ToString::to_string).unwrap_or_default(),
         site.created_at.rfc3339(),
         site.last_deployed_at.map(|at| at.rfc3339()).unwrap_or_default(),

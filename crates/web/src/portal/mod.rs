@@ -12,6 +12,7 @@ pub(crate) mod suggestion;
 pub(crate) mod words;
 
 pub(crate) use link::to;
+pub(crate) use site::health::uptime_bar;
 
 use accounts::Permission;
 use axum::routing::get;
@@ -43,6 +44,8 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/sites/{app}/discard", write, site::actions::discard)
         .post("/sites/{app}/rename", write, site::actions::rename)
         .post("/sites/{app}/reveal", write, site::actions::reveal)
+        .post("/sites/{app}/status-page", Access::May(Permission::EditCustomer), site::publicity::set)
+        .post("/sites/{app}/let-go", Access::House(Permission::OperateHouse), site::adopted::let_go)
 }
 
 /// Leaves `limit` sites of a list that was asked for one more, and tells where the next page begins.

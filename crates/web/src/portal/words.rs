@@ -39,6 +39,14 @@ pub(crate) fn name_cell(site: &Site) -> Markup {
     html! { span.row.nowrap { (picture(site.kind)) (table::two_lines(site.name.as_str(), kind(site.kind))) } }
 }
 
+/// The address in words; a container that was here before has none of ours.
+pub(crate) fn address(site: &Site) -> String {
+    match site.kind {
+        Kind::Adopted => kind(site.kind).to_owned(),
+        _ => site.domain.to_string(),
+    }
+}
+
 /// The address as a link, where there is something to see.
 pub(crate) fn address_cell(hosting: &Hosting, site: &Site) -> Markup {
     match site.state {
@@ -104,6 +112,9 @@ pub(crate) fn service_purpose(name: &str) -> &'static str {
         "api" => "Content, forms and sign-in",
         "alert" => "Live messages",
         "db" => "Database",
+        "wordpress" => "WordPress",
+        "magento" => "Magento",
+        "container" => "The container",
         _ => "Part of the template",
     }
 }
@@ -173,6 +184,7 @@ pub(crate) fn in_sentences(error: Error) -> Error {
             "site_name" => "the name",
             "subdomain" => "this address",
             "site_type" => "the template",
+            "container" => "this container",
             _ => return error,
         };
         match error.message.starts_with("must ") || error.message.starts_with("is ") {

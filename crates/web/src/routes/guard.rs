@@ -96,7 +96,7 @@ async fn authenticate(app: &App, client: &Client, route: &RouteInfo, headers: &H
 fn check(app: &App, access: Access, actor: Option<&Actor>, facts: &RequestFacts, headers: &HeaderMap) -> Answer<Option<Response>> {
     let signed_in = || actor.ok_or_else(|| Failure::because(Reason::SignInNeeded));
     match access {
-        Access::Public => {}
+        Access::Public | Access::Anyone => {}
         Access::SignedOut if actor.is_some() => return Ok(Some(Redirect::to("/").into_response())),
         Access::SignedOut => {}
         Access::SignedIn => {

@@ -33,6 +33,8 @@ pub use utoipa_axum::routes;
 pub enum Access {
     /// Anyone; nobody is looked up.
     Public,
+    /// Anyone; who is signed in, is known.
+    Anyone,
     /// People who are signed out; others are led to their start page.
     SignedOut,
     /// Anyone who is signed in, or any token.

@@ -11,3 +11,4 @@ mod pages;
 mod security;
 mod server;
 mod sites;
+mod status;

@@ -1,5 +1,6 @@
 //! The real thing. Named so that one of these runs at a time (see `.config/nextest.toml`).
 
+mod adopted;
 mod archive;
 mod certificates;
 mod crash;

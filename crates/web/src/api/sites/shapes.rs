@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hosting::operations::{self, Operation, OperationKind, OperationState, Step};
+use hosting::templates::Kind;
 use hosting::{Hosting, Site, SiteState, git};
 use kit::Timestamp;
 use serde::Serialize;
@@ -39,6 +40,11 @@ impl Made {
     }
 }
 
+/// Whether it was made here: address, repository and certificate are ours then.
+fn is_ours(site: &Site) -> bool {
+    site.kind != Kind::Adopted
+}
+
 /// A site in a list.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SiteSummary)]
@@ -47,17 +53,19 @@ pub struct Summary {
     app_id: String,
     #[schema(example = "My Awesome Site")]
     site_name: String,
-    /// The template.
+    /// The template; `adopted` for a container that was here before.
     #[schema(example = "portfolio")]
     site_type: String,
+    /// `null` for an adopted container, whose address was set elsewhere.
     #[schema(example = "mysite.sites.example.com")]
-    domain: String,
+    domain: Option<String>,
     /// The customer's own domain; claimed, and routed once its ownership is proven.
     custom_domain: Option<String>,
     /// `provisioning`, `active`, `stopped`, `failed`, `deleting`, `archived` or `restoring`.
     #[schema(example = "active")]
     status: String,
-    url: String,
+    /// `null` for an adopted container.
+    url: Option<String>,
     #[schema(example = "2026-01-14T10:30:00Z")]
     created_at: String,
     /// When a release last went live.
@@ -70,10 +78,10 @@ impl Summary {
             app_id: site.id.to_string(),
             site_name: site.name.as_str().to_owned(),
             site_type: site.kind.to_string(),
-            domain: site.domain.to_string(),
+            domain: is_ours(site).then(|| site.domain.to_string()),
             custom_domain: site.custom_domain.as_ref().map(ToString::to_string),
             status: site.state.to_string(),
-            url: hosting.url(site),
+            url: is_ours(site).then(|| hosting.url(site)),
             created_at: site.created_at.rfc3339(),
             last_deployed_at: site.last_deployed_at.map(Timestamp::rfc3339),
         }
@@ -89,13 +97,14 @@ pub struct Detail {
     /// Whose it is.
     #[schema(example = "cust_k3v9q2m7x4bz")]
     customer: String,
-    repo_url: String,
+    /// `null` for an adopted container.
+    repo_url: Option<String>,
     /// Each service's state: `running`, `starting`, `unhealthy`, `restarting`, `stopped`, `missing`; `unknown` while Docker does not answer.
     #[schema(example = json!({"www": "running", "api": "running", "alert": "running", "db": "running"}))]
     container_status: BTreeMap<String, String>,
-    /// `valid`, `pending` or `failed`.
+    /// `valid`, `pending` or `failed`; `null` for an adopted container.
     #[schema(example = "valid")]
-    ssl_status: String,
+    ssl_status: Option<String>,
     ssl_expires_at: Option<String>,
     /// Why there is no certificate.
     ssl_error: Option<String>,
@@ -123,9 +132,9 @@ impl Detail {
         Detail {
             summary: Summary::of(hosting, site),
             customer: site.customer_id.to_string(),
-            repo_url: hosting.repository_url(site),
+            repo_url: is_ours(site).then(|| hosting.repository_url(site)),
             container_status: container_status(parts.seen),
-            ssl_status: site.certificate_state.to_string(),
+            ssl_status: is_ours(site).then(|| site.certificate_state.to_string()),
             ssl_expires_at: site.certificate_expires_at.map(Timestamp::rfc3339),
             ssl_error: site.certificate_error.clone(),
             restorable_until: (site.state == SiteState::Archived).then(|| until.rfc3339()),
@@ -187,7 +196,7 @@ fn deployment_id(at: Timestamp) -> String {
 /// The commit that a living site's branch is at.
 pub(super) async fn head(hosting: &Hosting, site: &Site) -> Option<String> {
     match site.state {
-        SiteState::Active | SiteState::Stopped => git::head(&hosting.repository(site)).await.ok(),
+        SiteState::Active | SiteState::Stopped if is_ours(site) => git::head(&hosting.repository(site)).await.ok(),
         _ => None,
     }
 }

@@ -5,8 +5,9 @@ use axum::extract::State;
 use hosting::names::SiteName;
 use hosting::operations::{self, OperationKind};
 use hosting::sites::{self, UpdateSite};
+use hosting::templates::Kind;
 use hosting::{Site, SiteId};
-use kit::Result;
+use kit::{Error, Result};
 use serde::Deserialize;
 
 use super::{Left, ready, show};
@@ -112,6 +113,9 @@ pub async fn reveal(State(app): State<App>, Caller(actor): Caller, view: View, P
 /// The password is given only after the log has its line.
 async fn owner_password(app: &App, actor: &Actor, id: &SiteId) -> Result<String> {
     let site = sites::get(&app.db, &actor.scope(), id).await?;
+    if site.kind == Kind::Adopted {
+        return Err(Error::conflict("an adopted container keeps its passwords to itself"));
+    }
     let secrets = site.open_secrets(&app.hosting.key)?;
     app.db
         .write(async |tx| {

@@ -15,7 +15,7 @@ const MEANING: &str = "Running means that the containers of all services run and
 
 pub(super) fn head(facts: &Facts) -> Markup {
     let site = &facts.site;
-    let answers = matches!(site.state, SiteState::Active | SiteState::Stopped);
+    let answers = matches!(site.state, SiteState::Active | SiteState::Stopped) && !facts.is_adopted();
     html! {
         div.hero {
             div {
@@ -23,6 +23,8 @@ pub(super) fn head(facts: &Facts) -> Markup {
                     h1 {
                         @if answers {
                             a.link-external href=(facts.url) { (site.domain) (icon::external_link()) }
+                        } @else if facts.is_adopted() {
+                            (site.name.as_str())
                         } @else {
                             (site.domain)
                         }
@@ -30,7 +32,7 @@ pub(super) fn head(facts: &Facts) -> Markup {
                     span.row.nowrap { (words::status(site, &facts.seen)) (help::popover("status", MEANING)) }
                 }
                 div.hero-facts {
-                    span { (site.name.as_str()) " · " (words::kind(site.kind)) }
+                    span { @if !facts.is_adopted() { (site.name.as_str()) " · " } (words::kind(site.kind)) }
                     @if let Some(since) = since(facts) { span { (since) } }
                     @if let Some(at) = site.last_deployed_at { span { "Deployed " (format::time_ago(at.0, facts.now.0)) } }
                     @if let (SiteState::Active, Some(why), Some(_)) = (site.state, facts.seen.unknown(), &facts.customer) { span { (why) } }
@@ -56,6 +58,7 @@ fn since(facts: &Facts) -> Option<Markup> {
 
 fn buttons(facts: &Facts) -> Markup {
     match facts.site.state {
+        _ if facts.is_adopted() => Markup::default(),
         SiteState::Active => {
             button::link(&facts.url, Button { label: "Visit", kind: Kind::Primary, icon: Some(icon::external_link()), ..Button::default() })
         }

@@ -35,6 +35,7 @@ pub(super) fn card(operations: &[Operation], now: Timestamp) -> Markup {
             ],
             rows: rows.collect(),
             bare: true,
+            empty: html! { p.pad.hint { "Nothing so far." } },
             ..Table::default()
         }),
         ..Card::default()

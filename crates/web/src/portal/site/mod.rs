@@ -4,6 +4,7 @@
 //! (made, stopped, deleted), the fragment tells the browser to load the page anew.
 
 pub(super) mod actions;
+pub(super) mod adopted;
 mod archived;
 mod certificate;
 mod danger;
@@ -11,6 +12,7 @@ mod head;
 pub(super) mod health;
 mod history;
 mod progress;
+pub(super) mod publicity;
 mod ready;
 mod settings;
 mod usage_card;
@@ -194,7 +196,12 @@ async fn show(app: &App, actor: &Actor, view: View, id: &SiteId, left: Left) -> 
             let history = operations::history(&app.db, &actor.scope(), id).await?;
             let report = health::Report::gather(app, actor, &facts).await?;
             let totals = usage::totals(&app.db, &actor.scope(), id, facts.now).await?;
-            whole(app, &facts, &left, &report, &totals, &history, is_busy)
+            let aside = html! {
+                (publicity::card(app, actor, &facts).await?)
+                (adopted::card(app, actor, &facts).await?)
+            };
+            let shown = Shown { left: &left, report: &report, totals: &totals, history: &history, aside };
+            whole(app, &facts, shown, is_busy)
         }
     };
     let layout = facts.layout().name();
@@ -227,7 +234,17 @@ fn changing(facts: &Facts) -> Markup {
     }
 }
 
-fn whole(app: &App, facts: &Facts, left: &Left, report: &health::Report, totals: &Totals, history: &[Operation], is_busy: bool) -> Markup {
+/// What stands below the head of a site that is there.
+struct Shown<'a> {
+    left: &'a Left,
+    report: &'a health::Report,
+    totals: &'a Totals,
+    history: &'a [Operation],
+    aside: Markup,
+}
+
+fn whole(app: &App, facts: &Facts, shown: Shown<'_>, is_busy: bool) -> Markup {
+    let Shown { left, report, totals, history, aside } = shown;
     card::split(
         html! {
             @if !facts.is_adopted() { (ready::card(facts, left.password.as_deref())) }
@@ -238,7 +255,9 @@ fn whole(app: &App, facts: &Facts, left: &Left, report: &health::Report, totals:
         html! {
             @if !facts.is_adopted() { (certificate::card(app, facts)) }
             (settings::facts(facts))
-            @if facts.may_write && !facts.is_adopted() { (settings::card(facts, left)) (danger::zone(app, facts, is_busy)) }
+            @if facts.may_write && !facts.is_adopted() { (settings::card(facts, left)) }
+            (aside)
+            @if facts.may_write && !facts.is_adopted() { (danger::zone(app, facts, is_busy)) }
         },
     )
 }

@@ -38,6 +38,8 @@ pub(super) fn card(facts: &Facts, left: &Left) -> Markup {
 
 pub(super) fn facts(facts: &Facts) -> Markup {
     let site = &facts.site;
+    let made_of = if facts.is_adopted() { "Kind" } else { "Template" };
+    let since = if facts.is_adopted() { "Adopted" } else { "Created" };
     card::card(Card {
         title: "Facts",
         actions: html! {
@@ -52,8 +54,8 @@ pub(super) fn facts(facts: &Facts) -> Markup {
             }
         },
         body: card::kv(&[
-            ("Template", html! { (words::kind(site.kind)) " " (site.template_version) }),
-            ("Created", html! { (format::date(site.created_at.0)) }),
+            (made_of, html! { (words::kind(site.kind)) " " (site.template_version) }),
+            (since, html! { (format::date(site.created_at.0)) }),
             ("Site id", copy::copy_field("Site id", site.id.as_str())),
         ]),
         ..Card::default()

@@ -1,5 +1,6 @@
 //! Sites over HTTP. No job runs here, so a new site stays at its first step and nothing is asked of Docker but its state.
 
+mod adopted;
 mod api;
 mod figures;
 mod logs;

@@ -22,6 +22,7 @@ use ui::{format, help, icon};
 
 pub(super) use figures::{inside as figures_inside, part as figures};
 pub use restart::restart;
+pub(crate) use uptime::bar as uptime_bar;
 
 use super::Facts;
 use crate::app::App;

@@ -10,7 +10,7 @@ const DAY_MS: i64 = 86_400_000;
 /// Days with less uptime than this are shown in the colour of a failure, those with less than all of it in amber.
 const BAD_BELOW: f64 = 99.0;
 
-pub(in crate::portal) fn bar(days: &[Day]) -> Markup {
+pub(crate) fn bar(days: &[Day]) -> Markup {
     let all = overall(days);
     html! {
         div.gap {
