@@ -3,9 +3,10 @@
 // Opens a sample house as the tests do, or uses the one that INNKEEPER_URL and INNKEEPER_DATA name.
 // `-- --all FOLDER` takes every page instead, at three widths, in light and dark, to be looked through.
 import { chromium } from '@playwright/test';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import config from './playwright.config.js';
+import { container, docker } from './support/docker.js';
 import { ROOT } from './support/innkeeper.js';
 import setup from './support/setup.js';
 
@@ -79,6 +80,8 @@ async function forTheDocuments(folder) {
   await settle(phone);
   await shot(phone, 'site-360');
 
+  await healthStates(shot, site);
+
   const admin = await open('admin');
   for (const [address, name] of [['/admin/customers', 'admin-customers'], ['/admin/jobs', 'jobs']]) {
     await admin.goto(address);
@@ -91,13 +94,62 @@ async function forTheDocuments(folder) {
   await shot(visitor, 'portfolio-live');
 }
 
+/** What the customer sees when something is wrong, made with the real parts. */
+async function healthStates(shot, site) {
+  const page = await open('owner', { height: 1000 });
+  const card = page.locator('#health');
+  const of = async (name) => {
+    await page.waitForTimeout(600);
+    await shot(card, `health-${name}`);
+  };
+  const state = (word) => page.locator('.hero .badge-status, .hero .badge', { hasText: word }).first().waitFor({ timeout: 30_000 });
+  await page.goto(site);
+  await settle(page);
+  const id = process.env.E2E_SITE;
+  const alert = await container(id, 'alert');
+  const www = await container(id, 'www');
+  await docker('kill', alert);
+  await state('Stopped');
+  await of('stopped');
+  await docker('start', alert);
+  await state('Running');
+  await docker('pause', www);
+  await state('Error');
+  await of('error');
+  await docker('unpause', www);
+  await state('Running');
+  await docker('rm', '--force', alert);
+  await state('Stopped');
+  await of('container-missing');
+  await page.getByRole('button', { name: 'Restart site' }).click();
+  await page.waitForTimeout(400);
+  await shot(page, 'health-question');
+  await page.getByRole('dialog').getByRole('button', { name: 'Restart' }).click();
+  await page.getByRole('button', { name: /Restarting/ }).waitFor();
+  await of('restarting');
+  await page.getByRole('button', { name: /Restart site in/ }).waitFor({ timeout: 60_000 });
+  await state('Running');
+  await of('cooldown');
+  // Only an engine that was started for tests is frozen.
+  const pid = await readFile(path.join(process.env.INNKEEPER_RUN_DIR ?? path.join(ROOT, 'target/run'), 'dockerd.pid'), 'utf8').catch(() => '');
+  if (!pid) return console.log('health-unavailable is not made: the engine was not started by scripts/services.sh');
+  process.kill(Number(pid), 'SIGSTOP');
+  try {
+    await state('Status unavailable');
+    await of('unavailable');
+  } finally {
+    process.kill(Number(pid), 'SIGCONT');
+  }
+  await state('Running');
+}
+
 async function everything(folder) {
   await mkdir(folder, { recursive: true });
   const site = `/sites/${process.env.E2E_SITE}`;
   const pages = {
     nobody: ['/sign-in', '/forgot-password', '/reset/spent', '/nothing-here', '/api/docs'],
-    owner: ['/sites', '/sites/new', site, '/account', '/account/members', '/account/activity', '/account/tokens', '/account/tokens/new', '/account/sessions', '/members/invite'],
-    admin: ['/admin/customers', '/admin/customers/new', '/admin/staff', '/admin/sites', '/admin/jobs', '/admin/mail', '/admin/audit', '/admin/doctor?run=now', '/admin/settings', '/sites/new'],
+    owner: ['/sites', '/sites/new', site, `${site}/logs`, '/account', '/account/members', '/account/activity', '/account/tokens', '/account/tokens/new', '/account/sessions', '/members/invite'],
+    admin: ['/admin/customers', '/admin/customers/new', '/admin/staff', '/admin/sites', '/admin/jobs', '/admin/mail', '/admin/audit', '/admin/doctor?run=now', '/admin/settings', '/sites/new', '/admin/sites/adopt', `${site}/doctor?run=now`, `/status/${process.env.E2E_SITE}`, '/status'],
     concierge: ['/admin/customers', '/admin/sites', site],
   };
   for (const [role, addresses] of Object.entries(pages)) {

@@ -6,10 +6,10 @@ const KB = 1024;
 const everyone = ['/account', '/account/sessions', '/account/tokens', '/account/tokens/new'];
 const pages = {
   none: ['/sign-in', '/forgot-password', '/api/docs', '/nothing-here', '/sign-in/link/spent'],
-  owner: ['/sites', '/sites?q=nothing-fits', '/sites/new', '/sites/{site}', '/account/members', '/account/activity', '/members/invite', '/admin/customers', ...everyone],
+  owner: ['/sites', '/sites?q=nothing-fits', '/sites/new', '/sites/{site}', '/sites/{site}/logs', '/status/{site}', '/account/members', '/account/activity', '/members/invite', '/admin/customers', ...everyone],
   concierge: ['/admin/customers', '/admin/customers/{customer}', '/admin/sites', '/sites/{site}', '/account', '/admin/settings'],
   admin: [
-    '/admin/customers', '/admin/customers?q=nothing-fits', '/admin/customers/{customer}', '/admin/customers/new', '/admin/staff', '/admin/sites',
+    '/admin/customers', '/admin/customers?q=nothing-fits', '/admin/customers/{customer}', '/admin/customers/new', '/admin/staff', '/admin/sites', '/admin/sites/adopt',
     '/admin/jobs', '/admin/jobs?state=dead', '/admin/mail', '/admin/audit', '/admin/doctor', '/admin/doctor?run=now', '/sites/{site}/doctor?run=now',
     '/admin/settings', '/sites/{site}', '/sites/new', '/members/invite', ...everyone,
   ],

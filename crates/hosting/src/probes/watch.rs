@@ -31,10 +31,10 @@ const PARALLEL: usize = 8;
 
 /// Watches until `stop`; survives anything Docker and the database do.
 pub async fn watch(hosting: Hosting, stop: CancellationToken) {
-    let mut books = Books::default();
+    let (mut books, mut memory) = (Books::default(), Memory::default());
     while !stop.is_cancelled() {
         let followed = tokio::select! {
-            followed = follow(&hosting, &mut books) => followed,
+            followed = follow(&hosting, &mut books, &mut memory) => followed,
             () = stop.cancelled() => break,
         };
         if let Err(error) = followed {
@@ -56,12 +56,11 @@ pub async fn watch(hosting: Hosting, stop: CancellationToken) {
 }
 
 /// Follows events until the engine goes away.
-async fn follow(hosting: &Hosting, books: &mut Books) -> Result<()> {
+async fn follow(hosting: &Hosting, books: &mut Books, memory: &mut Memory) -> Result<()> {
     // Listened to before the look, so that nothing falls in between.
     let mut events = pin!(hosting.runtime.events()?);
-    let mut exits = Exits::default();
     let was_lost = hosting.board.unreachable().is_some();
-    look_at_all(hosting, books, &mut exits).await?;
+    look_at_all(hosting, books, memory).await?;
     if was_lost {
         info!("watching containers");
         signal_all(hosting, books);
@@ -72,20 +71,27 @@ async fn follow(hosting: &Hosting, books: &mut Books) -> Result<()> {
     let mut full = tokio::time::interval_at(tokio::time::Instant::now() + FULL_LOOK, FULL_LOOK);
     loop {
         tokio::select! {
-            event = next(&mut events) => heard(hosting, books, &mut exits, event?).await?,
+            event = next(&mut events) => heard(hosting, books, memory, event?).await?,
             _ = tick.tick() => {
-                look_at_unsettled(hosting, books, &mut exits).await?;
+                look_at_unsettled(hosting, books, memory).await?;
                 books.tick(hosting).await;
             }
             _ = alive.tick() => hosting.runtime.ping().await?,
-            _ = full.tick() => look_at_all(hosting, books, &mut exits).await?,
-            () = hosting.board.look_again.notified() => look_at_all(hosting, books, &mut exits).await?,
+            _ = full.tick() => look_at_all(hosting, books, memory).await?,
+            () = hosting.board.look_again.notified() => look_at_all(hosting, books, memory).await?,
         }
     }
 }
 
 async fn next(events: &mut (impl Stream<Item = Result<EventMessage>> + Unpin)) -> Result<EventMessage> {
     events.next().await.unwrap_or_else(|| Err(Error::unavailable("Docker does not answer; start the Docker service on this server")))
+}
+
+/// What is known beside the board.
+#[derive(Default)]
+struct Memory {
+    exits: Exits,
+    adopted: adopt::Adopted,
 }
 
 /// How containers ended last: an inspection forgets it as soon as Docker has started them again.
@@ -136,18 +142,23 @@ fn owner(hosting: &Hosting, name: &str, labels: &HashMap<String, String>, adopte
     ours.then(|| (site.clone(), service.clone()))
 }
 
-async fn look_at_all(hosting: &Hosting, books: &mut Books, exits: &mut Exits) -> Result<()> {
-    let adopted = adopt::all(&hosting.db).await?;
+async fn look_at_all(hosting: &Hosting, books: &mut Books, memory: &mut Memory) -> Result<()> {
+    match adopt::all(&hosting.db).await {
+        Ok(found) => memory.adopted = found,
+        // No word about Docker: the names known so far will do.
+        Err(error) => warn!("reading which containers are adopted: {error}"),
+    }
+    let adopted = &memory.adopted;
     // Adopted containers have no label of ours, so that all must be listed while there are any.
     let label = if adopted.is_empty() { Some(SITE_LABEL) } else { None };
     let listed = hosting.runtime.containers(label).await?;
-    let ours = listed.into_iter().filter_map(|listed| Some((owner(hosting, &listed.name, &listed.labels, &adopted)?, listed.id)));
+    let ours = listed.into_iter().filter_map(|listed| Some((owner(hosting, &listed.name, &listed.labels, adopted)?, listed.id)));
     let looks = ours.map(|(whose, id)| async move { (whose, hosting.runtime.inspect(&id).await) });
     let seen: Vec<_> = stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(PARALLEL).collect().await;
     let mut services: HashMap<String, BTreeMap<String, (Container, Reading)>> = HashMap::new();
     for ((site, service), inspection) in seen {
         let Some(inspection) = inspection? else { continue };
-        let (container, reading) = both(hosting, &inspection, exits);
+        let (container, reading) = both(hosting, &inspection, &mut memory.exits);
         let known = services.entry(site).or_default();
         if known.get(&service).is_none_or(|(_, other)| reading.replaces(other)) {
             known.insert(service, (container, reading));
@@ -185,11 +196,11 @@ fn both(hosting: &Hosting, inspection: &ContainerInspectResponse, exits: &mut Ex
     (container, reading)
 }
 
-async fn heard(hosting: &Hosting, books: &mut Books, exits: &mut Exits, event: EventMessage) -> Result<()> {
+async fn heard(hosting: &Hosting, books: &mut Books, memory: &mut Memory, event: EventMessage) -> Result<()> {
     let Some(actor) = event.actor else { return Ok(()) };
     let (Some(id), attributes) = (actor.id, actor.attributes.unwrap_or_default()) else { return Ok(()) };
     let action = event.action.unwrap_or_default();
-    exits.note(&action, &id, &attributes);
+    memory.exits.note(&action, &id, &attributes);
     if action == "destroy" {
         if let Some((site, _)) = hosting.board.forget(&id) {
             books.changed(hosting, &site).await;
@@ -201,23 +212,23 @@ async fn heard(hosting: &Hosting, books: &mut Books, exits: &mut Exits, event: E
         Some(whose) => Some(whose),
         None => {
             let name = attributes.get("name").map(String::as_str).unwrap_or_default();
-            owner(hosting, name, &attributes, &adopt::all(&hosting.db).await?)
+            owner(hosting, name, &attributes, &memory.adopted)
         }
     };
     match whose {
-        Some((site, service)) => look_at(hosting, books, exits, &site, &service, &id).await,
+        Some((site, service)) => look_at(hosting, books, memory, &site, &service, &id).await,
         None => Ok(()),
     }
 }
 
-async fn look_at(hosting: &Hosting, books: &mut Books, exits: &mut Exits, site: &str, service: &str, id: &str) -> Result<()> {
+async fn look_at(hosting: &Hosting, books: &mut Books, memory: &mut Memory, site: &str, service: &str, id: &str) -> Result<()> {
     let Some(inspection) = hosting.runtime.inspect(id).await? else {
         if hosting.board.forget(id).is_some() {
             books.changed(hosting, site).await;
         }
         return Ok(());
     };
-    let (container, reading) = both(hosting, &inspection, exits);
+    let (container, reading) = both(hosting, &inspection, &mut memory.exits);
     if hosting.board.note(site, service, container, reading) {
         books.changed(hosting, site).await;
     }
@@ -225,9 +236,9 @@ async fn look_at(hosting: &Hosting, books: &mut Books, exits: &mut Exits, site: 
 }
 
 /// No event tells that a container which Docker started again has settled.
-async fn look_at_unsettled(hosting: &Hosting, books: &mut Books, exits: &mut Exits) -> Result<()> {
+async fn look_at_unsettled(hosting: &Hosting, books: &mut Books, memory: &mut Memory) -> Result<()> {
     for (site, service, id) in hosting.board.unsettled(hosting.clock.now()) {
-        look_at(hosting, books, exits, &site, &service, &id).await?;
+        look_at(hosting, books, memory, &site, &service, &id).await?;
     }
     Ok(())
 }

@@ -3,8 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod doctor;
 mod adopt;
+mod doctor;
 mod house;
 mod operations;
 mod probes;
