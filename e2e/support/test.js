@@ -83,7 +83,8 @@ function patient(page, guard) {
           const answer = await once(...given);
           if (guard.drops === before || tries === 4) return answer;
         } catch (error) {
-          if (!error.message.includes(DROPPED) || tries === 4) throw error;
+          // The browser may still be showing its own page about the connection that it lost.
+          if (!/ERR_NETWORK_CHANGED|chrome-error:/.test(error.message) || tries === 4) throw error;
         }
       }
     };

@@ -87,14 +87,17 @@ pub struct Slot {
     pub title: String,
 }
 
-/// Shows stretches of time side by side, each in the colour of how it was: uptime by day.
+/// Shows stretches of time side by side, each in the colour of how it was: uptime by day. Those of which nothing is known say nothing.
 pub fn slots(slots: &[Slot], label: &str) -> Markup {
-    let width = 100.0 / slots.len().max(1) as f64;
+    // Each slot is ten units wide, eight of them filled; width and height stand in the style sheet, as there are many slots.
     html! {
-        svg.slots viewBox="0 0 100 28" preserveAspectRatio="none" role="img" aria-label=(label) focusable="false" {
+        svg.slots viewBox=(format!("0 0 {} 28", slots.len() * 10)) preserveAspectRatio="none" role="img" aria-label=(label) focusable="false" {
             @for (place, slot) in slots.iter().enumerate() {
-                rect data-tone=(slot.tone.name()) data-unknown[!slot.is_known] x=(format!("{:.3}", (place as f64 + 0.1) * width)) y="0"
-                    width=(format!("{:.3}", width * 0.8)) height="28" { title { (slot.title) } }
+                @if slot.is_known {
+                    rect data-tone=(slot.tone.name()) x=(place * 10 + 1) { title { (slot.title) } }
+                } @else {
+                    rect x=(place * 10 + 1) {}
+                }
             }
         }
     }
