@@ -96,7 +96,8 @@ async function forTheDocuments(folder) {
 
 /** What the customer sees when something is wrong, made with the real parts. */
 async function healthStates(shot, site) {
-  const page = await open('owner', { height: 1000 });
+  // High enough that nothing scrolls beneath the top bar.
+  const page = await open('owner', { height: 2600 });
   const card = page.locator('#health');
   const of = async (name) => {
     await page.waitForTimeout(600);

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use ui::gauge::{self, Gauge};
 use ui::live::{self, Region};
 use ui::table::{self, Column, Row, Table};
-use ui::{card, format, help};
+use ui::{card, format, help, icon};
 
 use crate::app::App;
 use crate::portal::site::Facts;
@@ -53,8 +53,8 @@ pub(in crate::portal::site) fn inside(app: &App, facts: &Facts) -> Markup {
     let figures = app.hosting.figures.of(&facts.site.id, facts.now);
     html! {
         (gauge::row(html! { (cpu(&figures)) (memory(&figures)) (requests(&figures)) }))
-        details.gap {
-            summary { "View as table" }
+        details.hint.disclosure {
+            summary { (icon::chevron_right()) "View as table" }
             (as_table(&figures.last_hour))
         }
     }
