@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use super::{Operation, OperationId, OperationKind, OperationState, create, delete, restore, steps_of, switch};
-use crate::probes::restart;
+use crate::probes::{self, restart};
 use crate::sites::{self, Site, SiteState};
 use crate::{Hosting, archive};
 
@@ -196,6 +196,9 @@ async fn finish(hosting: &Hosting, operation: &Operation) -> Result<()> {
             settle(&tx, hosting, operation, archived).await
         })
         .await?;
+    if sites::exists(&hosting.db, &site.id).await? {
+        probes::review(hosting, &sites::get_any(&hosting.db, &site.id).await?).await;
+    }
     hosting.signal(&site);
     Ok(())
 }

@@ -113,6 +113,17 @@ impl Books {
     }
 }
 
+/// Looks through the incidents of a site when an operation on it has ended: what it mended is over now, and not at the next round.
+pub(crate) async fn review(hosting: &Hosting, site: &Site) {
+    let reviewed = async {
+        let open = incidents::open_ones(&hosting.db, Some(&site.id)).await?;
+        enter(hosting, site, false, &open).await
+    };
+    if let Err(error) = reviewed.await {
+        warn!(site.id = %site.id, "looking through the incidents of site `{}`: {error}", site.id);
+    }
+}
+
 async fn enter(hosting: &Hosting, site: &Site, is_busy: bool, open: &[Incident]) -> Result<()> {
     for entry in entries(site, is_busy, &hosting.health(site), open, hosting.clock.now()) {
         match entry {

@@ -17,6 +17,7 @@ pub mod status_page;
 pub mod uptime;
 mod watch;
 
+pub(crate) use ledger::review;
 pub use board::{Board, Container, OutsideLook, ServiceHealth, SiteHealth};
 pub use outside::look_from_outside;
 pub(crate) use state::read;
