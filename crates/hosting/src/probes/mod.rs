@@ -17,8 +17,8 @@ pub mod status_page;
 pub mod uptime;
 mod watch;
 
-pub(crate) use ledger::review;
 pub use board::{Board, Container, OutsideLook, ServiceHealth, SiteHealth};
+pub(crate) use ledger::review;
 pub use outside::look_from_outside;
 pub(crate) use state::read;
 pub use state::{Cause, HealthState, Reading, reason, uptime_text};

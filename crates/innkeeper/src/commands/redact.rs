@@ -12,7 +12,7 @@ use crate::open;
 
 /// Copies standard input to standard output and hides what is secret in it, by the rules for what customers see.
 ///
-/// Passwords, tokens and keys become "[redacted:kind]"; escape sequences and control characters go. For logs that you pass on, and
+/// Passwords, tokens and keys become a mark that says what stood there; escape sequences and control characters go. For logs that you pass on, and
 /// to try what would be hidden. Look through what comes out before you publish it.
 #[derive(clap::Args)]
 pub struct Redact {
