@@ -188,8 +188,16 @@ pub fn done_or_refused(app: &App, next: &str, outcome: kit::Result<()>, title: &
     }
 }
 
+/// Leaves a message about something that went wrong to the page that follows `response`, whatever leads there.
+pub fn with_failure(app: &App, response: Response, title: &str, text: &str) -> Response {
+    with_flash(app, response, &Flash { good: false, title: title.to_owned(), text: text.to_owned() })
+}
+
 fn flash(app: &App, next: &str, flash: &Flash) -> Response {
-    let mut response = Redirect::to(next).into_response();
+    with_flash(app, Redirect::to(next).into_response(), flash)
+}
+
+fn with_flash(app: &App, mut response: Response, flash: &Flash) -> Response {
     let sealed = app.key.seal(FLASH_SEAL, &serde_json::to_string(flash).expect("a message is plain data"));
     let secure = if app.config.server.public_url.is_https() { "; Secure" } else { "" };
     let text = format!("{FLASH}={sealed}; Path=/; Max-Age={FLASH_SECONDS}; HttpOnly; SameSite=Lax{secure}");

@@ -36,8 +36,8 @@ use super::seen::{self, Seen};
 use super::to;
 use crate::app::App;
 use crate::extract::{Path, Query};
-use crate::frame::View;
-use crate::respond::{Answer, Complaint, Failure};
+use crate::frame::{self, View};
+use crate::respond::{Answer, Complaint, Failure, sentence};
 use crate::routes::Caller;
 
 /// Seconds between looks.
@@ -174,7 +174,12 @@ pub async fn page(State(app): State<App>, Caller(actor): Caller, view: View, Pat
         Err(error) => return Err(error.into()),
     };
     if facts.layout().name() != asked.layout {
-        return Ok(([LOAD_AGAIN], StatusCode::NO_CONTENT).into_response());
+        let again = ([LOAD_AGAIN], StatusCode::NO_CONTENT).into_response();
+        // Whoever watched a restart at work is told that it failed; the page itself says so to everyone.
+        return Ok(match health::failed_restart(&facts).filter(|_| asked.layout.ends_with("-busy")) {
+            Some(why) => frame::with_failure(&app, again, "The restart did not help", &sentence(why)),
+            None => again,
+        });
     }
     Ok(view.fragment(match asked.part.as_str() {
         "figures" => health::figures_inside(&app, &facts),

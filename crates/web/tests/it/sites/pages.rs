@@ -226,13 +226,40 @@ async fn parts_of_a_page_follow_what_happens() {
     assert!(steps.text.contains("Copy the template") && !steps.text.contains("<html"));
     settle(&test, &id, "active").await;
     assert_eq!(part("part=head&layout=steps").await.header("hx-refresh"), "true", "the page below no longer fits");
-    assert!(
-        part("part=services&layout=serving").await.text.contains("www")
-            || part("part=services&layout=serving").await.text.contains("unavailable")
-    );
+    let health = part("part=health&layout=serving").await;
+    assert!(health.text.contains("www") && health.text.contains("Status unavailable"), "nobody watches here: {}", health.text);
     test.app.db.execute(sql("delete from site where id = $1").bind(&id)).await.unwrap();
     let gone = part("part=head&layout=serving").await;
     assert_eq!((gone.status, gone.header("hx-redirect")), (StatusCode::NOT_FOUND, "/sites"));
+}
+
+#[tokio::test]
+async fn whoever_watched_a_restart_is_told_once_that_it_failed() {
+    let test = TestApp::start().await;
+    let owner = owner(&test).await;
+    let id = new_site(&test, &owner, "Atelier").await;
+    settle(&test, &id, "active").await;
+    test.post(&format!("/sites/{id}/restart")).by(&owner).send().await;
+    fail(&test, &id, "restart", "api <is> unhealthy").await;
+    test.app.db.execute(sql("update site set state = 'active' where id = $1").bind(&id)).await.unwrap();
+
+    let part = async |layout: &str| {
+        let path = format!("/sites/{id}?part=head&layout={layout}");
+        test.get(&path).by(&owner).header("hx-request", "true").send().await
+    };
+    let reply = part("serving-busy").await;
+    assert_eq!((reply.status, reply.header("hx-refresh")), (StatusCode::NO_CONTENT, "true"));
+    let flash = reply.header("set-cookie").split(';').next().unwrap_or_default().to_owned();
+    assert!(flash.starts_with("innkeeper-flash="), "{flash}");
+    let cookie = format!("{}; {flash}", owner.cookie);
+    let page = test.get(&format!("/sites/{id}")).header("cookie", &cookie).send().await;
+    let toasts = page.text.split("id=\"toasts\"").nth(1).expect("a place for messages");
+    let toasts = &toasts[..toasts.len().min(1500)];
+    assert!(toasts.contains("The restart did not help") && toasts.contains("&lt;is&gt; unhealthy"), "{toasts}");
+
+    assert_eq!(part("stopped").await.header("set-cookie"), "", "who did not watch it is told by the page alone");
+    let later = test.get(&format!("/sites/{id}")).by(&owner).send().await;
+    assert!(later.text.contains("The restart did not help") && !later.text.contains("data-toast "), "{}", later.text);
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ use ui::live::{self, Region};
 use ui::{format, help, icon};
 
 pub(super) use figures::{inside as figures_inside, part as figures};
+pub(super) use restart::failure as failed_restart;
 pub use restart::restart;
 pub(crate) use uptime::bar as uptime_bar;
 
@@ -124,7 +125,7 @@ fn visitors(look: &OutsideLook, now: Timestamp) -> Markup {
 
 /// What is wrong and what to do, in one banner; nothing when all is well.
 fn trouble(facts: &Facts, report: &Report, state: HealthState) -> Markup {
-    if let Some(failure) = restart::failure(facts) {
+    if let Some(failure) = failed_restart(facts) {
         return banner(
             Tone::Bad,
             "The restart did not help",

@@ -42,7 +42,7 @@ pub(super) fn is_restarting(facts: &Facts) -> bool {
 }
 
 /// Why the last thing done to the site, a restart, failed.
-pub(super) fn failure(facts: &Facts) -> Option<&str> {
+pub(in crate::portal::site) fn failure(facts: &Facts) -> Option<&str> {
     let (operation, _) = facts.newest.as_ref()?;
     let failed = operation.kind == OperationKind::Restart && operation.state == OperationState::Failed;
     failed.then(|| operation.error.as_deref().unwrap_or("it stopped for a reason that is not known"))
