@@ -5,7 +5,6 @@ is what one member may ask, so 160 members ask. What Innkeeper asks of Docker go
 """
 
 import asyncio
-import http.client
 import os
 import re
 import socket
@@ -93,25 +92,13 @@ def add_members(house):
     return tokens
 
 
-def within_limit(house):
-    """How many answers the server has counted, and how many of them within the limit."""
-    connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=10)
-    connection.request("GET", "/metrics")
-    text = connection.getresponse().read().decode()
-    figures = []
-    for le in (r"\+Inf", f"{LIMIT_MS / 1000:g}"):
-        line = re.search(r'innkeeper_http_request_duration_seconds_bucket\{[^}]*route="/api/container/status"[^}]*le="' + le + r'"\} (\d+)', text)
-        figures.append(int(line.group(1)) if line else 0)
-    return figures
-
-
 async def measure(house, engine, requests):
     load = Load(house.port, requests)
     await load.run(RATE, 1)
     note(f"warmed up: {load.failures} failures")
-    before, asked = within_limit(house), engine.questions
+    before, asked = house.answers_within("/api/container/status", LIMIT_MS), engine.questions
     await load.run(RATE, SECONDS)
-    return load, [late - early for late, early in zip(within_limit(house), before)], engine.questions - asked
+    return load, [late - early for late, early in zip(house.answers_within("/api/container/status", LIMIT_MS), before)], engine.questions - asked
 
 
 with House(hosting__prepare_templates="false") as house:

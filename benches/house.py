@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -222,6 +223,18 @@ class House:
                 return operation
             time.sleep(0.1)
         return {"status": "running", "error": f"did not end within {limit} s"}
+
+    def answers_within(self, route, limit_ms):
+        """How many answers the server has counted for a route, and how many of them within the limit, one of the metric's buckets."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        figures = []
+        for le in (r"\+Inf", f"{limit_ms / 1000:g}"):
+            bucket = r'innkeeper_http_request_duration_seconds_bucket\{[^}]*route="' + re.escape(route) + '"[^}]*le="' + le + r'"\} (\d+)'
+            line = re.search(bucket, text)
+            figures.append(int(line.group(1)) if line else 0)
+        return figures
 
     def resident_mb(self):
         """Resident memory of the server in MB (of 1,000,000 bytes)."""

@@ -5,8 +5,6 @@ what a visitor feels, and more than the server's own time, which is read from /m
 """
 
 import asyncio
-import http.client
-import re
 
 from house import House, finish, note, percentile, row
 from load import Load
@@ -16,24 +14,12 @@ WARM_UP = 100
 LIMIT_MS = 10
 
 
-def within_limit(house):
-    """How many answers the server has counted for the page, and how many of them within the limit."""
-    connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=10)
-    connection.request("GET", "/metrics")
-    text = connection.getresponse().read().decode()
-    figures = []
-    for le in (r"\+Inf", f"{LIMIT_MS / 1000:g}"):
-        line = re.search(r'innkeeper_http_request_duration_seconds_bucket\{[^}]*route="/sites/\{app\}"[^}]*le="' + le + r'"\} (\d+)', text)
-        figures.append(int(line.group(1)) if line else 0)
-    return figures
-
-
 async def measure(house, path, cookie):
     load = Load(house.port, [(path, f"Cookie: {cookie}")])
     await load.run(RATE, WARM_UP / RATE)
-    before = within_limit(house)
+    before = house.answers_within("/sites/{app}", LIMIT_MS)
     await load.run(RATE, SECONDS)
-    after = within_limit(house)
+    after = house.answers_within("/sites/{app}", LIMIT_MS)
     return load, [late - early for late, early in zip(after, before)]
 
 
