@@ -18,6 +18,14 @@ pub struct HostingConfig {
     pub sites_per_customer: u32,
     /// Operations on different sites that run at once.
     pub parallel_operations: usize,
+    /// Deployments of different sites that run at once; further ones wait for their turn.
+    pub parallel_deployments: u32,
+    /// Releases of a site that can be gone back to, the one that serves counted.
+    pub keep_releases: u32,
+    /// After a switch, connections to the old release may stay open for so many seconds.
+    pub drain_seconds: u32,
+    /// A new release is watched for so many seconds and taken back when it does worse than the one before; 0 for never.
+    pub watch_seconds: u32,
     /// A deleted site can be restored for this many days.
     pub keep_archives_days: u32,
     /// Further subdomains that nobody may take.
@@ -80,6 +88,17 @@ impl HostingConfig {
         }
         if !(1..=64).contains(&self.parallel_operations) {
             wrong.push(field("hosting.parallel_operations", "must be from 1 to 64"));
+        }
+        if !(1..=64).contains(&self.parallel_deployments) {
+            wrong.push(field("hosting.parallel_deployments", "must be from 1 to 64"));
+        }
+        if !(1..=50).contains(&self.keep_releases) {
+            wrong.push(field("hosting.keep_releases", "must be from 1 to 50"));
+        }
+        for (name, seconds) in [("hosting.drain_seconds", self.drain_seconds), ("hosting.watch_seconds", self.watch_seconds)] {
+            if seconds > 3600 {
+                wrong.push(field(name, "must be at most 3600"));
+            }
         }
         if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
     }

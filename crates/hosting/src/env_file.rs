@@ -59,15 +59,21 @@ pub fn variables(site: &Site, secrets: &SiteSecrets, address: &PublicAddress) ->
     ]
 }
 
-/// The text of the file.
-pub fn render(variables: &[(&'static str, String)]) -> String {
+/// The text of the file: ours, then the site's own, which win where both have a name.
+pub fn render(variables: &[(&'static str, String)], own: &[(String, String)]) -> String {
     let mut text = String::from("# Written by Innkeeper. Change settings there: this file is replaced.\n");
     for (name, value) in variables {
         if name.starts_with('#') {
             text.push_str(&format!("\n{name}\n"));
-        } else {
+        } else if !own.iter().any(|(other, _)| other == name) {
             text.push_str(&format!("{name}={}\n", quote(value)));
         }
+    }
+    if !own.is_empty() {
+        text.push_str("\n# The site's own\n");
+    }
+    for (name, value) in own {
+        text.push_str(&format!("{name}={}\n", quote(value)));
     }
     text
 }

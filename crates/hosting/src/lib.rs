@@ -7,9 +7,11 @@ pub mod adopt;
 pub mod archive;
 pub mod compose;
 pub mod config;
+pub mod deployments;
 pub mod doctor;
 pub mod edge;
 pub mod env_file;
+pub mod environment;
 mod files;
 pub mod git;
 pub mod images;
@@ -67,6 +69,8 @@ pub struct Parts {
     pub board: probes::Board,
     /// What every site takes of the machine.
     pub figures: usage::Figures,
+    /// Rung when somebody cancelled a deployment.
+    pub(crate) cancelled: tokio::sync::Notify,
     /// Where people reach Innkeeper itself; its host name is never a site's.
     pub public_url: String,
     data: PathBuf,
@@ -107,7 +111,7 @@ impl Hosting {
         let Ingredients { db, clock, key, bus, config, edge, public_url, data } = ingredients;
         config.validate()?;
         edge.validate()?;
-        for folder in ["sites", "git", "edge", "backups/archives", "cache"] {
+        for folder in ["sites", "git", "edge", "backups/archives", "cache", "builds", "deployments"] {
             files::create_folder(&data.join(folder))?;
         }
         // Bind mounts and Compose need the full path.
@@ -125,6 +129,7 @@ impl Hosting {
             runtime,
             board: probes::Board::default(),
             figures: usage::Figures::default(),
+            cancelled: tokio::sync::Notify::new(),
             public_url,
             data,
             builds: Mutex::default(),

@@ -9,6 +9,7 @@ use kit::words::counted;
 use kit::{Result, sql};
 use tracing::warn;
 
+use crate::deployments::{cleanup, queue, watch};
 use crate::edge::{self, wanted};
 use crate::operations::{self, prepare_template};
 use crate::sites::{self, CertificateState, SiteState};
@@ -41,6 +42,24 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Edge {
         // Last: one unreadable file in its folder, and a Traefik that starts serves nothing at all.
         let edge_state = hosting.proxy.ensure_running().await?;
         Ok(format!("Traefik {edge_state}; {}, {repaired} repaired, {removed} removed", counted(routes, "route")))
+    }
+}
+
+/// Keeps deployments moving: begins those whose turn has come, ends those whose work was lost, judges what is being watched, and
+/// removes what a crash left behind.
+pub struct Deployments;
+
+impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Deployments {
+    const NAME: &'static str = "hosting.deployments";
+    const EVERY: Duration = Duration::from_secs(5);
+
+    async fn reconcile(&self, context: C) -> Result<String> {
+        let hosting = context.as_ref().clone();
+        let ended = operations::end_the_lost(&hosting).await?;
+        let begun = queue::dispatch(&hosting).await?;
+        let judged = watch::look(&hosting).await?;
+        let removed = cleanup::stray_containers(&hosting).await?;
+        Ok(format!("{begun} begun, {ended} ended whose work was lost, {judged} judged, {} removed", counted(removed, "stray container")))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hosting::Hosting;
 use hosting::archive::PurgeArchives;
 use hosting::operations::RunOperation;
-use hosting::reconcile::{Certificates, Edge, Templates};
+use hosting::reconcile::{Certificates, Deployments, Edge, Templates};
 use kit::Result;
 use kit::jobs::{Attempt, Job, Registry, Runner};
 use kit::mail::{Mailer, SendMail};
@@ -62,6 +62,7 @@ pub fn runner(app: &App) -> Runner<Work> {
         .schedule(HOUR, &PurgeArchives {})
         .schedule(24 * HOUR, &Sweep {})
         .reconciler(Edge)
+        .reconciler(Deployments)
         .reconciler(Certificates::default())
         .reconciler(Templates);
     of(app, registry)

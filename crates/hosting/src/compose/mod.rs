@@ -22,6 +22,10 @@ pub const SERVICE_LABEL: &str = "innkeeper.service";
 pub const INSTANCE_LABEL: &str = "innkeeper.instance";
 /// Label with the customer's id.
 pub const CUSTOMER_LABEL: &str = "innkeeper.customer";
+/// Label with the release that a container belongs to. What is not built, as the database, belongs to none.
+pub const RELEASE_LABEL: &str = "innkeeper.release";
+/// Compose's own label of a container that runs one command: `True`.
+pub const ONE_OFF_LABEL: &str = "com.docker.compose.oneoff";
 
 #[derive(Serialize)]
 struct File {
@@ -36,7 +40,6 @@ struct ComposeService {
     image: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     build: Option<Build>,
-    container_name: String,
     restart: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
@@ -169,6 +172,22 @@ pub struct Placement<'a> {
     pub subnet: (Ipv4Addr, u8),
     /// Name of the installation.
     pub instance: &'a str,
+    /// Names of the site's own variables, which every built service gets. Checked: letters, digits and `_`.
+    pub variables: &'a [&'a str],
+}
+
+/// The name by which the edge reaches a service of one release: it never means another one, whatever containers are called.
+pub fn edge_alias(site: &Site, service: &str) -> String {
+    format!("{}-{service}-{}", site.id, site.release_id)
+}
+
+/// The variable that tells services where another one of their own release is: `API_INTERNAL_HOST` for `api-internal`.
+fn host_variable(alias: &str) -> String {
+    format!("{}_HOST", alias.to_uppercase().replace('-', "_"))
+}
+
+fn alias_of_release(site: &Site, alias: &str) -> String {
+    format!("{alias}-{}", site.release_id)
 }
 
 /// Renders the file.
@@ -188,7 +207,7 @@ pub fn render(site: &Site, manifest: &Manifest, placement: &Placement<'_>) -> Re
     let services = manifest
         .services
         .iter()
-        .map(|(name, service)| (name.clone(), render_service(site, name, service, placement.images, labels())))
+        .map(|(name, service)| (name.clone(), render_service(site, manifest, name, service, placement, labels())))
         .collect();
     let network = Network {
         external: None,
@@ -209,13 +228,18 @@ pub fn render(site: &Site, manifest: &Manifest, placement: &Placement<'_>) -> Re
 
 fn render_service(
     site: &Site,
+    manifest: &Manifest,
     name: &str,
     service: &Service,
-    images: &BTreeMap<String, String>,
+    placement: &Placement<'_>,
     mut labels: BTreeMap<&'static str, String>,
 ) -> ComposeService {
     labels.insert(SERVICE_LABEL, name.to_owned());
-    let environment = service
+    let is_built = service.image.is_none();
+    if is_built {
+        labels.insert(RELEASE_LABEL, site.release_id.to_string());
+    }
+    let mut environment: BTreeMap<String, String> = service
         .environment
         .iter()
         .map(|entry| match entry.split_once('=') {
@@ -223,12 +247,24 @@ fn render_service(
             None => (entry.clone(), format!("${{{entry}}}")),
         })
         .collect();
+    if is_built {
+        environment.extend(placement.variables.iter().map(|name| ((*name).to_owned(), format!("${{{name}}}"))));
+        // While two releases run side by side, each talks to its own.
+        let aliases = manifest.services.values().filter(|other| other.image.is_none()).flat_map(|other| &other.aliases);
+        environment.extend(aliases.map(|alias| (host_variable(alias), alias_of_release(site, alias))));
+    }
     let networks = service
         .networks
         .iter()
         .map(|network| {
-            let own = network != PUBLIC_NETWORK;
-            (network.clone(), Attachment { aliases: if own { service.aliases.clone() } else { Vec::new() } })
+            let aliases = match network == PUBLIC_NETWORK {
+                true => vec![edge_alias(site, name)],
+                false => {
+                    let of_release = service.aliases.iter().filter(|_| is_built).map(|alias| alias_of_release(site, alias));
+                    service.aliases.iter().cloned().chain(of_release).collect()
+                }
+            };
+            (network.clone(), Attachment { aliases })
         })
         .collect();
     let healthcheck = (!service.health.is_empty()).then(|| HealthCheck {
@@ -241,9 +277,8 @@ fn render_service(
         start_period: "30s",
     });
     ComposeService {
-        image: service.image.clone().or_else(|| images.get(name).cloned()).unwrap_or_default(),
+        image: service.image.clone().or_else(|| placement.images.get(name).cloned()).unwrap_or_default(),
         build: service.image.is_none().then(|| Build { context: format!("./{name}") }),
-        container_name: site.container(name),
         restart: "unless-stopped",
         user: service.user.clone(),
         environment,

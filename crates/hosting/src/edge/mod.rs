@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use kit::{Context, Result};
 use serde::Serialize;
 
+use crate::compose::edge_alias;
 use crate::config::EdgeConfig;
 use crate::sites::{Site, SiteState};
 
@@ -124,6 +125,8 @@ enum Middleware {
     Headers {
         #[serde(skip_serializing_if = "is_zero")]
         sts_seconds: u32,
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        custom_response_headers: BTreeMap<&'static str, String>,
     },
     Errors {
         status: [&'static str; 1],
@@ -155,6 +158,19 @@ pub fn main_service(site: &Site, target: Target) -> String {
     }
 }
 
+/// Header by which an answer tells which release it came from. Set by the edge, so that it does not depend on what a customer's
+/// own code sends.
+pub const RELEASE_HEADER: &str = "X-Innkeeper-Release";
+
+/// Where the main service's containers are, as Traefik must show it once a switch has arrived.
+pub fn main_url(site: &Site) -> String {
+    main_url_of(site, "www", 4200)
+}
+
+fn main_url_of(site: &Site, service: &str, port: u16) -> String {
+    format!("http://{}:{port}", edge_alias(site, service))
+}
+
 /// Renders a site's routes.
 pub fn render(site: &Site, target: Target, config: &EdgeConfig) -> Result<String> {
     let prefix = site.prefix();
@@ -173,7 +189,16 @@ pub fn render(site: &Site, target: Target, config: &EdgeConfig) -> Result<String
     let mut routers = BTreeMap::new();
     let mut services = BTreeMap::new();
     let mut middlewares = BTreeMap::from([
-        (named("headers"), Middleware::Headers { sts_seconds: config.hsts_seconds }),
+        (
+            named("headers"),
+            Middleware::Headers {
+                sts_seconds: config.hsts_seconds,
+                custom_response_headers: match target {
+                    Target::Containers => BTreeMap::from([(RELEASE_HEADER, site.release_id.to_string())]),
+                    Target::Holding(_) => BTreeMap::new(),
+                },
+            },
+        ),
         (
             named("https-redirect"),
             Middleware::RedirectScheme {
@@ -197,7 +222,7 @@ pub fn render(site: &Site, target: Target, config: &EdgeConfig) -> Result<String
     match target {
         Target::Containers => {
             let server = |service: &str, port: u16| Service {
-                load_balancer: LoadBalancer { servers: [Server { url: format!("http://{}:{port}", site.container(service)) }] },
+                load_balancer: LoadBalancer { servers: [Server { url: main_url_of(site, service, port) }] },
             };
             services.insert(named("www"), server("www", 4200));
             services.insert(named("api"), server("api", 80));

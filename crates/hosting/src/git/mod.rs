@@ -71,3 +71,36 @@ pub async fn head(bare: &Path) -> Result<String> {
         git(bare).args(["rev-parse", "--verify"]).arg(format!("refs/heads/{BRANCH}")).run().await.context("reading the repository")?;
     Ok(output.stdout.trim().to_owned())
 }
+
+/// Writes the files of a commit into the empty folder `target`. Symbolic links become files that hold their target, and
+/// submodules empty folders: nothing outside is reached by either.
+pub(crate) async fn export(bare: &Path, commit: &str, target: &Path) -> Result<()> {
+    let index = target.with_extension("index");
+    let _ = std::fs::remove_file(&index);
+    let at = |command: Command| command.env("GIT_INDEX_FILE", &index).env("GIT_DIR", bare);
+    at(git(bare)).args(["read-tree", &format!("{commit}^{{tree}}")]).run().await.context("reading the commit's tree")?;
+    at(git(target))
+        .env("GIT_WORK_TREE", target)
+        .args(["-c", "core.symlinks=false", "-c", "core.bare=false", "checkout-index", "--all", "--force"])
+        .timeout(std::time::Duration::from_secs(300))
+        .run()
+        .await
+        .context("writing the commit's files")?;
+    std::fs::remove_file(&index).map_err(|error| storage(&index, error))
+}
+
+/// Names at the root of a commit.
+pub(crate) async fn root_names(bare: &Path, commit: &str) -> Result<Vec<String>> {
+    let listed = git(bare).args(["ls-tree", "--name-only", "-z", &format!("{commit}^{{tree}}")]).run().await?;
+    Ok(listed.stdout.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+}
+
+/// Lets the working copy in `folder` stand at a commit of its repository, without touching a file.
+pub(crate) async fn follow(folder: &Path, commit: &str) -> Result<()> {
+    if !folder.join(".git/HEAD").is_file() {
+        return Ok(());
+    }
+    let _ = std::fs::remove_file(folder.join(".git/index.lock"));
+    git(folder).args(["fetch", "--quiet", "--no-tags", "origin"]).run().await.context("fetching from the repository")?;
+    git(folder).args(["reset", "--quiet", "--mixed", commit]).run().await.context("following the repository").map(|_| ())
+}

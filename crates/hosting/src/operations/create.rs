@@ -9,11 +9,12 @@ use kit::{Context, Error, Result};
 use tracing::debug;
 
 use crate::compose::{self, CUSTOMER_LABEL, Placement};
+use crate::deployments::rollout;
 use crate::edge::{Reason, Target};
 use crate::env_file::{self, PublicAddress};
 use crate::sites::{self, CertificateState, Site};
 use crate::templates::{self, Template};
-use crate::{Hosting, files, git, images, runtime};
+use crate::{Hosting, environment, files, git, images, runtime};
 
 pub(super) const STEPS: &[&str] =
     &["folder", "environment", "repository", "webhook", "compose", "address", "build", "start", "route", "certificate", "record"];
@@ -38,7 +39,7 @@ pub(super) async fn step(hosting: &Hosting, site: &Site, name: &str) -> Result<O
     }
 }
 
-pub(super) fn template_of(site: &Site) -> Result<&'static Template> {
+pub(crate) fn template_of(site: &Site) -> Result<&'static Template> {
     templates::find(site.kind).ok_or_else(|| Error::conflict(format!("this innkeeper has no template `{}`", site.kind)))
 }
 
@@ -56,15 +57,16 @@ async fn folder(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
 }
 
 /// Runs file work beside the event loop.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal(format!("a file task failed: {error}")))?
 }
 
 pub(super) async fn environment(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
     let secrets = site.open_secrets(&hosting.key)?;
     let variables = env_file::variables(site, &secrets, &PublicAddress { url: hosting.url(site) });
+    let own = environment::of_live(hosting, site).await?;
     files::create_folder(&hosting.site_folder(site))?;
-    files::write(&hosting.site_folder(site).join(".env"), env_file::render(&variables), 0o600)?;
+    files::write(&hosting.site_folder(site).join(".env"), env_file::render(&variables, &own), 0o600)?;
     Ok(None)
 }
 
@@ -91,7 +93,9 @@ pub(super) async fn compose_file(hosting: &Hosting, site: &Site) -> Result<Optio
     let folder = hosting.site_folder(site);
     let images = image_tags(site, template, &folder).await?;
     let site = &own_network(hosting, site).await?;
-    let placement = Placement { images: &images, subnet: hosting.subnet(site), instance: &hosting.edge.project };
+    let own = environment::of_live(hosting, site).await?;
+    let names: Vec<&str> = own.iter().map(|(name, _)| name.as_str()).collect();
+    let placement = Placement { images: &images, subnet: hosting.subnet(site), instance: &hosting.edge.project, variables: &names };
     let text = compose::render(site, &template.manifest, &placement)?;
     files::write(&folder.join("docker-compose.yaml"), text, 0o644)?;
     Ok(None)
@@ -116,7 +120,7 @@ async fn own_network(hosting: &Hosting, site: &Site) -> Result<Site> {
 }
 
 /// The image of each built service: `innkeeper/{kind}-{service}:{hash of its sources}`.
-async fn image_tags(site: &Site, template: &'static Template, folder: &Path) -> Result<BTreeMap<String, String>> {
+pub(crate) async fn image_tags(site: &Site, template: &'static Template, folder: &Path) -> Result<BTreeMap<String, String>> {
     let folder = folder.to_owned();
     let kind = site.kind;
     blocking(move || {
@@ -227,12 +231,13 @@ pub(super) async fn certificate(hosting: &Hosting, site: &Site) -> Result<Option
 }
 
 /// Asks through the edge until the site's own release answers.
-async fn confirm_release(hosting: &Hosting, site: &Site) -> Result<()> {
+pub(crate) async fn confirm_release(hosting: &Hosting, site: &Site) -> Result<()> {
     let started = tokio::time::Instant::now();
     loop {
         let seen = hosting.proxy.look(&site.domain, "/").await.context("asking the new site through the edge")?;
         let right_release = seen.release.as_deref() == Some(site.release_id.as_str());
-        if seen.status == Some(200) && right_release {
+        // Whatever the site's own code answers counts, as long as it is no failure.
+        if right_release && seen.status.is_some_and(|status| status < 500) {
             return Ok(());
         }
         if started.elapsed() > Duration::from_secs(30) {
@@ -244,6 +249,7 @@ async fn confirm_release(hosting: &Hosting, site: &Site) -> Result<()> {
 }
 
 pub(super) async fn record(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
+    rollout::record_first_release(hosting, site).await?;
     sites::record_deployed(&hosting.db, &hosting.clock, &site.id).await?;
     Ok(Some(hosting.url(site)))
 }

@@ -15,11 +15,13 @@ use accounts::{Actor, Scope};
 use kit::jobs::{self, Enqueue};
 use kit::{Db, Error, Result, Timestamp, Tx, from_row, id_type, sql, text_enum};
 
+use crate::deployments::steps;
 use crate::sites::{self, Site, SiteId, SiteState};
 use crate::{Hosting, adopt};
 
-pub(crate) use create::prepare_template;
+pub(crate) use create::{blocking, confirm_release, ensure_image, image_tags, prepare_template, template_of};
 pub use run::RunOperation;
+pub(crate) use run::end_the_lost;
 pub use subjects::{Subject, subjects_of};
 
 id_type!(
@@ -40,6 +42,10 @@ text_enum!(
         Reconfigure = "reconfigure",
         /// Restarts its containers, or one of them.
         Restart = "restart",
+        /// Builds a pushed commit and makes it live.
+        Deploy = "deploy",
+        /// Makes a release live that exists, or the same one with other settings.
+        Rollout = "rollout",
         /// Archives and removes it.
         Delete = "delete",
         /// Brings it back from its archive.
@@ -130,6 +136,8 @@ impl OperationKind {
             OperationKind::Stop => switch::STOP_STEPS,
             OperationKind::Reconfigure => switch::RECONFIGURE_STEPS,
             OperationKind::Restart => switch::RESTART_STEPS,
+            OperationKind::Deploy => steps::DEPLOY_STEPS,
+            OperationKind::Rollout => steps::ROLLOUT_STEPS,
             OperationKind::Delete => delete::STEPS,
             OperationKind::Restore => restore::STEPS,
             OperationKind::Discard => delete::DISCARD_STEPS,
@@ -142,7 +150,12 @@ impl OperationKind {
             OperationKind::Create => Some(SiteState::Provisioning),
             OperationKind::Restore => Some(SiteState::Restoring),
             OperationKind::Delete | OperationKind::Discard => Some(SiteState::Deleting),
-            OperationKind::Start | OperationKind::Stop | OperationKind::Reconfigure | OperationKind::Restart => None,
+            OperationKind::Start
+            | OperationKind::Stop
+            | OperationKind::Reconfigure
+            | OperationKind::Restart
+            | OperationKind::Deploy
+            | OperationKind::Rollout => None,
         }
     }
 
@@ -183,6 +196,13 @@ pub fn title(step: &str) -> &'static str {
         "database" => "Restore the database",
         "uploads" => "Restore uploaded files",
         "apply" => "Apply the settings",
+        "checkout" => "Check out the commit",
+        "prepare" => "Prepare the release",
+        "migrate" => "Bring the database up to date",
+        "start_beside" => "Start the new release beside the old",
+        "switch" => "Send visitors to the new release",
+        "drain" => "Let the old release finish",
+        "settle" => "Tidy up",
         _ => "Work",
     }
 }
@@ -284,6 +304,9 @@ pub async fn retry(hosting: &Hosting, actor: &Actor, id: &SiteId) -> Result<Site
             let Some(operation) = failed else {
                 return Err(Error::conflict("nothing has failed that could be tried again"));
             };
+            if matches!(operation.kind, OperationKind::Deploy | OperationKind::Rollout) {
+                return Err(Error::conflict("ask for another deployment instead; this one has its verdict"));
+            }
             if operation.kind == OperationKind::Restart {
                 return Err(Error::conflict("ask for another restart instead; it keeps the pause between two restarts"));
             }
@@ -312,6 +335,7 @@ fn action(kind: OperationKind) -> &'static str {
         OperationKind::Stop => "site.stop",
         OperationKind::Reconfigure => "site.reconfigure",
         OperationKind::Restart => "site.restart",
+        OperationKind::Deploy | OperationKind::Rollout => "site.deploy",
         OperationKind::Delete => "site.delete",
         OperationKind::Restore => "site.restore",
         OperationKind::Discard => "site.discard",
@@ -323,6 +347,8 @@ fn allow(kind: OperationKind, site: &Site) -> Result<()> {
     let fits = match kind {
         // Has its own way, with a pause: `probes::restart`.
         OperationKind::Create | OperationKind::Restart => false,
+        // Have a queue: `deployments`.
+        OperationKind::Deploy | OperationKind::Rollout => false,
         OperationKind::Start => matches!(site.state, SiteState::Stopped | SiteState::Active),
         OperationKind::Stop | OperationKind::Reconfigure => site.state == SiteState::Active,
         OperationKind::Delete => matches!(site.state, SiteState::Active | SiteState::Stopped),

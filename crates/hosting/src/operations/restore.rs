@@ -21,7 +21,7 @@ pub(super) async fn step(hosting: &Hosting, site: &Site, name: &str) -> Result<O
             archive::load_database(hosting, site).await
         }
         "uploads" => {
-            runtime::create_containers(site, &hosting.site_folder(site)).await?;
+            runtime::create_containers(&hosting.runtime, site, &hosting.site_folder(site)).await?;
             archive::load_uploads(hosting, site).await
         }
         "start" => create::start(hosting, site).await,

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use kit::jobs::{Attempt, Job};
+use kit::jobs::{self, Attempt, Job};
 use kit::{Error, Result, Tx, sql};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use super::{Operation, OperationId, OperationKind, OperationState, create, delete, restore, steps_of, switch};
+use crate::deployments::steps;
 use crate::probes::{self, restart};
 use crate::sites::{self, Site, SiteState};
 use crate::{Hosting, archive};
@@ -38,6 +39,14 @@ impl<C: AsRef<Hosting> + Clone + Send + Sync + 'static> Job<C> for RunOperation 
     async fn gave_up(self, context: C, error: String) -> Result<()> {
         let hosting = context.as_ref().clone();
         let Some(operation) = find(&hosting, &self.operation_id).await? else { return Ok(()) };
+        // Told already, or ended between a look at it and now.
+        if operation.state != OperationState::Running {
+            return Ok(());
+        }
+        if matches!(operation.kind, OperationKind::Deploy | OperationKind::Rollout) {
+            // While the operation still counts as running, so that nothing else begins on the site.
+            steps::abandon(&hosting, &operation, &error).await?;
+        }
         let now = hosting.clock.now();
         hosting
             .db
@@ -67,8 +76,31 @@ impl<C: AsRef<Hosting> + Clone + Send + Sync + 'static> Job<C> for RunOperation 
             })
             .await?;
         hosting.signal(&sites::get_any(&hosting.db, &operation.site_id).await?);
+        steps::after_operation(&hosting).await;
         Ok(())
     }
+}
+
+/// Ends operations whose job gave up without being able to say so (Docker was away for long), or is gone: nothing may stay at work
+/// for ever. Returns how many.
+pub(crate) async fn end_the_lost(hosting: &Hosting) -> Result<u32> {
+    let running: Vec<(OperationId,)> = hosting.db.all(sql("select id from site_operation where state = 'running'")).await?;
+    let mut ended = 0;
+    for (operation_id,) in running {
+        if jobs::is_waiting_or_running(&hosting.db, &format!("operation:{operation_id}")).await? {
+            continue;
+        }
+        warn!("operation `{operation_id}` has lost its job");
+        let lost = RunOperation { operation_id };
+        <RunOperation as Job<Hosting>>::gave_up(
+            lost,
+            hosting.clone(),
+            "its work was interrupted and could not be taken up again".to_owned(),
+        )
+        .await?;
+        ended += 1;
+    }
+    Ok(ended)
 }
 
 async fn find(hosting: &Hosting, id: &OperationId) -> Result<Option<Operation>> {
@@ -146,6 +178,7 @@ async fn run_step(hosting: &Hosting, operation: &Operation, site: &Site, name: &
         OperationKind::Create => create::step(hosting, site, name).await,
         OperationKind::Start | OperationKind::Stop | OperationKind::Reconfigure => switch::step(hosting, site, name).await,
         OperationKind::Restart => switch::restart_step(hosting, site, operation.service.as_deref(), name).await,
+        OperationKind::Deploy | OperationKind::Rollout => steps::step(hosting, operation, site, name).await,
         OperationKind::Delete | OperationKind::Discard => delete::step(hosting, site, name).await,
         OperationKind::Restore => restore::step(hosting, site, name).await,
     }
@@ -200,6 +233,7 @@ async fn finish(hosting: &Hosting, operation: &Operation) -> Result<()> {
         probes::review(hosting, &sites::get_any(&hosting.db, &site.id).await?).await;
     }
     hosting.signal(&site);
+    steps::after_operation(hosting).await;
     Ok(())
 }
 
@@ -212,7 +246,7 @@ async fn settle(tx: &Tx, hosting: &Hosting, operation: &Operation, archived: boo
         // What could not be restored stays in its archive, and can be tried again.
         OperationKind::Discard if archived => SiteState::Archived,
         OperationKind::Discard => return sites::forget(tx, &operation.site_id).await,
-        OperationKind::Reconfigure | OperationKind::Restart => return Ok(()),
+        OperationKind::Reconfigure | OperationKind::Restart | OperationKind::Deploy | OperationKind::Rollout => return Ok(()),
     };
     sites::set_state(tx, &hosting.clock, &operation.site_id, state).await
 }

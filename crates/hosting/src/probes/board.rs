@@ -93,6 +93,17 @@ pub struct SiteHealth {
     pub outside: Option<OutsideLook>,
 }
 
+/// Of two containers of one service, as there are while one release takes the other's place, the one that has the service's name
+/// counts; else the one that runs.
+pub(super) fn takes_place(site: &str, service: &str, new: (&Container, &Reading), old: (&Container, &Reading)) -> bool {
+    let ending = format!("-{site}-{service}");
+    match (new.0.name.ends_with(&ending), old.0.name.ends_with(&ending)) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => new.1.replaces(old.1),
+    }
+}
+
 impl OutsideLook {
     /// Whether what it saw counts: one failed look may fall into a reload or a restart.
     pub(super) fn failures_count(&self) -> bool {
@@ -175,7 +186,8 @@ impl Board {
         let mut seen = self.write();
         let services = seen.services.entry(site.to_owned()).or_default();
         if let Some((known, before)) = services.get(service)
-            && ((*known == container && *before == reading) || (known.id != container.id && !reading.replaces(before)))
+            && ((*known == container && *before == reading)
+                || (known.id != container.id && !takes_place(site, service, (&container, &reading), (known, before))))
         {
             return false;
         }

@@ -208,7 +208,7 @@ async fn all_healthy(
 ) -> Result<()> {
     let wanted = wanted(manifest, service);
     if wanted.iter().any(|name| !containers.contains_key(*name)) {
-        runtime::create_missing(site, &hosting.site_folder(site), &wanted).await?;
+        runtime::create_missing(&hosting.runtime, site, &hosting.site_folder(site), &wanted).await?;
     }
     runtime::await_healthy(&hosting.runtime, site, manifest, &wanted, HEALTHY_LIMIT).await
 }

@@ -11,10 +11,10 @@ use kit::{Error, Result};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::board::Container;
+use super::board::{Container, takes_place};
 use super::ledger::Books;
 use super::state::{Cause, HealthState, Reading, read};
-use crate::compose::{INSTANCE_LABEL, SERVICE_LABEL, SITE_LABEL};
+use crate::compose::{INSTANCE_LABEL, ONE_OFF_LABEL, SERVICE_LABEL, SITE_LABEL};
 use crate::{Hosting, adopt};
 
 /// How long to wait before the engine is asked again after it went away.
@@ -137,6 +137,10 @@ fn owner(hosting: &Hosting, name: &str, labels: &HashMap<String, String>, adopte
         return Some(found);
     }
     let (site, service) = (labels.get(SITE_LABEL)?, labels.get(SERVICE_LABEL)?);
+    // A command that runs once is no service.
+    if labels.get(ONE_OFF_LABEL).is_some_and(|value| value == "True") {
+        return None;
+    }
     // Another installation on this host watches its own.
     let ours = labels.get(INSTANCE_LABEL).is_none_or(|instance| *instance == hosting.edge.project);
     ours.then(|| (site.clone(), service.clone()))
@@ -159,8 +163,12 @@ async fn look_at_all(hosting: &Hosting, books: &mut Books, memory: &mut Memory) 
     for ((site, service), inspection) in seen {
         let Some(inspection) = inspection? else { continue };
         let (container, reading) = both(hosting, &inspection, &mut memory.exits);
-        let known = services.entry(site).or_default();
-        if known.get(&service).is_none_or(|(_, other)| reading.replaces(other)) {
+        let known = services.entry(site.clone()).or_default();
+        let counts = match known.get(&service) {
+            Some((other, seen)) => takes_place(&site, &service, (&container, &reading), (other, seen)),
+            None => true,
+        };
+        if counts {
             known.insert(service, (container, reading));
         }
     }

@@ -48,6 +48,24 @@ struct RouterAnswer {
     priority: i64,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ServiceAnswer {
+    load_balancer: Option<LoadBalancerAnswer>,
+}
+
+#[derive(Deserialize)]
+struct LoadBalancerAnswer {
+    #[serde(default)]
+    servers: Vec<ServerAnswer>,
+}
+
+#[derive(Deserialize)]
+struct ServerAnswer {
+    #[serde(default)]
+    url: String,
+}
+
 impl Proxy {
     /// Prepares the folder `{data}/edge`; nothing is started yet.
     pub fn new(config: &EdgeConfig, folder: PathBuf) -> Result<Proxy> {
@@ -209,7 +227,7 @@ impl Proxy {
                 Ok(Some(found)) => {
                     let arrived =
                         found.service.trim_end_matches("@file") == service && found.priority == 1000 + site.certificate_attempt % 50;
-                    if arrived {
+                    if arrived && self.leads_to(site, target).await? {
                         return Ok(());
                     }
                     "Traefik still shows the old route".to_owned()
@@ -222,6 +240,28 @@ impl Proxy {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Whether the main service is at the containers of the release that is to serve; a page of ours is always where it was.
+    async fn leads_to(&self, site: &Site, target: Target) -> Result<bool> {
+        if target != Target::Containers {
+            return Ok(true);
+        }
+        let name = edge::main_service(site, target);
+        let answer = self
+            .client
+            .get(self.api(&format!("/api/http/services/{name}@file")))
+            .basic_auth("innkeeper", Some(self.password.reveal()))
+            .send()
+            .await
+            .map_err(|error| Error::unavailable_because("Traefik does not answer", error))?;
+        if !answer.status().is_success() {
+            return Ok(false);
+        }
+        let service: ServiceAnswer =
+            answer.json().await.map_err(|error| Error::unavailable_because("Traefik's answer is not readable", error))?;
+        let wanted = edge::main_url(site);
+        Ok(service.load_balancer.is_some_and(|it| it.servers.iter().any(|server| server.url == wanted)))
     }
 
     async fn router(&self, name: &str) -> Result<Option<RouterAnswer>> {

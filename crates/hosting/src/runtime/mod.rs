@@ -1,5 +1,6 @@
 //! Docker as seen and driven: state from the Engine API, changes through the Compose plugin with argument vectors.
 
+pub(crate) mod beside;
 mod containers;
 mod logs;
 mod look;
@@ -17,7 +18,7 @@ use bollard::query_parameters::ListContainersOptionsBuilder;
 use kit::exec::Command;
 use kit::{Context, Error, Result, text_enum};
 
-use crate::compose::{SERVICE_LABEL, SITE_LABEL, network_name, volume_name};
+use crate::compose::{ONE_OFF_LABEL, SERVICE_LABEL, SITE_LABEL, network_name, volume_name};
 use crate::sites::{ServiceStates, Site, SiteId};
 use crate::templates::Manifest;
 
@@ -100,6 +101,14 @@ impl Runtime {
         for container in containers {
             let labels = container.labels.unwrap_or_default();
             let (Some(site), Some(service)) = (labels.get(SITE_LABEL), labels.get(SERVICE_LABEL)) else { continue };
+            if labels.get(ONE_OFF_LABEL).is_some_and(|value| value == "True") {
+                continue;
+            }
+            // While one release takes the other's place there are two; the one that has the service's name serves.
+            let has_the_name = container.names.iter().flatten().any(|name| name.ends_with(&format!("-{site}-{service}")));
+            if !has_the_name && found.get(site).is_some_and(|services| services.contains_key(service)) {
+                continue;
+            }
             let state = read_state(container.state, container.status.as_deref().unwrap_or_default());
             found.entry(site.clone()).or_default().insert(service.clone(), state);
         }
@@ -150,14 +159,15 @@ fn docker() -> Command {
 
 /// `docker compose` in a site's folder, told explicitly what it is: nothing is read from elsewhere.
 fn compose(site: &Site, folder: &Path) -> Command {
-    docker()
+    compose_with(site, folder, folder)
+}
+
+/// As [`compose()`], with compose file and environment out of the folder `files`.
+fn compose_with(site: &Site, folder: &Path, files: &Path) -> Command {
+    let command = docker()
         .args(["compose", "--ansi", "never", "--progress", "quiet", "--project-name", &site.prefix(), "--project-directory"])
-        .arg(folder)
-        .arg("--file")
-        .arg(folder.join("docker-compose.yaml"))
-        .arg("--env-file")
-        .arg(folder.join(".env"))
-        .dir(folder)
+        .arg(folder);
+    beside::with_files(command, files).dir(folder)
 }
 
 /// Asks Compose whether it accepts the file, and returns its reading as JSON.
@@ -187,20 +197,36 @@ pub async fn subnets(own: &str) -> Result<Vec<(Ipv4Addr, u8)>> {
 
 /// Starts services (all when none is named) and waits until each passes its health check; says which one does not.
 pub async fn up(runtime: &Runtime, site: &Site, manifest: &Manifest, folder: &Path, services: &[&str]) -> Result<()> {
-    create_missing(site, folder, services).await?;
+    create_missing(runtime, site, folder, services).await?;
     await_healthy(runtime, site, manifest, services, START_LIMIT).await
 }
 
 /// Starts services (all when none is named), and makes containers that are missing or differ from the file.
-pub async fn create_missing(site: &Site, folder: &Path, services: &[&str]) -> Result<()> {
+pub async fn create_missing(runtime: &Runtime, site: &Site, folder: &Path, services: &[&str]) -> Result<()> {
     compose(site, folder)
         .args(["up", "--detach", "--no-build", "--pull", "never", "--remove-orphans"])
         .args(services)
         .timeout(START_LIMIT)
         .run()
         .await
-        .map(|_| ())
-        .map_err(|error| Error::unavailable_because("the containers did not start", error))
+        .map_err(|error| Error::unavailable_because("the containers did not start", error))?;
+    give_names(runtime, site).await
+}
+
+/// Gives containers that Compose numbered (`…-www-1`) the names by which people know them, where these are free.
+async fn give_names(runtime: &Runtime, site: &Site) -> Result<()> {
+    let all = runtime.containers(Some(&format!("{SITE_LABEL}={}", site.id))).await?;
+    for container in &all {
+        let Some(service) = container.labels.get(SERVICE_LABEL) else { continue };
+        let wanted = site.container(service);
+        let is_alone = all.iter().filter(|other| other.labels.get(SERVICE_LABEL) == Some(service)).count() == 1;
+        if is_alone && container.name != wanted {
+            runtime.rename(&container.id, &wanted).await.map_err(|error| {
+                Error::unavailable_because(format!("the containers did not start: another container is called `{wanted}`"), error)
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until services (all when none is named) pass their health checks; says which one does not within `limit`.
@@ -238,12 +264,17 @@ pub async fn await_healthy(runtime: &Runtime, site: &Site, manifest: &Manifest, 
 
 /// Runs a service's health check in its container; a service without one is fine.
 async fn check_health(site: &Site, service: &str, test: &[String]) -> Result<()> {
+    check_health_in(&site.container(service), test).await
+}
+
+/// Runs a health check in a container; none is fine.
+async fn check_health_in(container: &str, test: &[String]) -> Result<()> {
     let command: Vec<&str> = match test.split_first() {
         Some((first, script)) if first == "CMD-SHELL" => ["sh", "-c"].into_iter().chain(script.iter().map(String::as_str)).collect(),
         Some((first, words)) if first == "CMD" => words.iter().map(String::as_str).collect(),
         _ => return Ok(()),
     };
-    docker().args(["exec", &site.container(service)]).args(command).timeout(Duration::from_secs(5)).run().await.map(|_| ())
+    docker().args(["exec", container]).args(command).timeout(Duration::from_secs(5)).run().await.map(|_| ())
 }
 
 /// Stops services (all when none is named) and keeps them.
@@ -331,8 +362,9 @@ pub async fn copy_in(site: &Site, service: &str, folder: &str, path: &Path) -> R
 }
 
 /// Creates a site's containers without starting them.
-pub async fn create_containers(site: &Site, folder: &Path) -> Result<()> {
-    compose(site, folder).args(["create", "--no-build", "--pull", "never"]).timeout(Duration::from_secs(120)).run().await.map(|_| ())
+pub async fn create_containers(runtime: &Runtime, site: &Site, folder: &Path) -> Result<()> {
+    compose(site, folder).args(["create", "--no-build", "--pull", "never"]).timeout(Duration::from_secs(120)).run().await?;
+    give_names(runtime, site).await
 }
 
 /// Builds the image of one service under `tag` from its folder, handing on each line of the build.

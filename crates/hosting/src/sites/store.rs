@@ -5,6 +5,7 @@ use accounts::{Actor, CustomerId, Scope, members};
 use kit::{Clock, Context, Db, Error, Result, Timestamp, sql};
 
 use super::{CertificateState, ReleaseId, Site, SiteId, SiteSecrets, SiteState};
+use crate::deployments::{self, Wish};
 use crate::names::{Host, SiteName, Subdomain};
 use crate::operations::{self, OperationKind};
 use crate::templates::{self, Kind};
@@ -316,8 +317,16 @@ pub async fn update(hosting: &Hosting, actor: &Actor, id: &SiteId, change: &Upda
             }
             if let Some(name) = renamed {
                 tx.execute(sql("update site set name = $2, updated_at = $3 where id = $1").bind(id).bind(name).bind(now)).await?;
-                if matches!(site.state, SiteState::Active | SiteState::Stopped) {
-                    operations::begin(&tx, hosting, id, OperationKind::Reconfigure, actor).await?;
+                match site.state {
+                    // By the way of every release: beside the old one, so that no visitor notices.
+                    SiteState::Active => {
+                        let wish = Wish::new_settings();
+                        deployments::supersede_and_enqueue(&tx, hosting, &site, actor, &wish).await?;
+                    }
+                    SiteState::Stopped => {
+                        operations::begin(&tx, hosting, id, OperationKind::Reconfigure, actor).await?;
+                    }
+                    _ => {}
                 }
             }
             if let Some(custom) = &change.custom_domain {
@@ -335,7 +344,9 @@ pub async fn update(hosting: &Hosting, actor: &Actor, id: &SiteId, change: &Upda
             tx.one(sql(COLUMNS).and("where id = $1").bind(id)).await
         })
         .await
-        .inspect(|site| hosting.signal(site))
+        .inspect(|site| hosting.signal(site))?;
+    deployments::queue::dispatch(hosting).await?;
+    get(&hosting.db, &actor.scope(), id).await
 }
 
 pub(crate) async fn set_state(tx: &kit::Tx, clock: &Clock, id: &SiteId, state: SiteState) -> Result<()> {
@@ -347,8 +358,18 @@ pub(crate) async fn set_state(tx: &kit::Tx, clock: &Clock, id: &SiteId, state: S
 }
 
 pub(crate) async fn record_deployed(db: &Db, clock: &Clock, id: &SiteId) -> Result<()> {
+    db.write(async |tx| record_deployed_in(&tx, clock, id).await).await
+}
+
+pub(crate) async fn record_deployed_in(tx: &kit::Tx, clock: &Clock, id: &SiteId) -> Result<()> {
     let query = sql("update site set last_deployed_at = $2, updated_at = $2 where id = $1").bind(id).bind(clock.now());
-    db.execute(query).await.map(|_| ())
+    tx.execute(query).await.map(|_| ())
+}
+
+/// Says which release a site serves.
+pub(crate) async fn set_release(tx: &kit::Tx, clock: &Clock, id: &SiteId, release: &ReleaseId) -> Result<()> {
+    let query = sql("update site set release_id = $2, updated_at = $3 where id = $1").bind(id).bind(release).bind(clock.now());
+    tx.execute(query).await.map(|_| ())
 }
 
 pub(crate) async fn save_secrets(hosting: &Hosting, site: &Site, secrets: &SiteSecrets) -> Result<()> {

@@ -37,6 +37,8 @@ pub struct Service {
     pub environment: Vec<String>,
     /// Command that brings the database's schema up to a release before visitors are sent to it.
     pub release: Vec<String>,
+    /// Whether its clients hold connections open for long (WebSockets): at a switch these get time to end.
+    pub long_connections: bool,
     /// Health check: `["CMD", …]`.
     pub health: Vec<String>,
     /// Services that must be healthy before it starts.

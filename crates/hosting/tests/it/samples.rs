@@ -43,7 +43,7 @@ pub fn secrets() -> SiteSecrets {
 /// The site's `.env`.
 pub fn env_file_of(site: &Site) -> String {
     let address = env_file::PublicAddress { url: format!("https://{}", site.domain) };
-    env_file::render(&env_file::variables(site, &secrets(), &address))
+    env_file::render(&env_file::variables(site, &secrets(), &address), &[])
 }
 
 /// The site's `docker-compose.yaml`, its images named after their services.
@@ -52,7 +52,7 @@ pub fn compose_file_of(site: &Site, manifest: &Manifest) -> String {
         .built_services()
         .map(|service| (service.to_owned(), format!("innkeeper/{}-{service}:0123456789abcdef", manifest.kind)))
         .collect();
-    let placement = Placement { images: &images, subnet: (Ipv4Addr::new(10, 213, 0, 80), 28), instance: "innkeeper-edge" };
+    let placement = Placement { images: &images, subnet: (Ipv4Addr::new(10, 213, 0, 80), 28), instance: "innkeeper-edge", variables: &[] };
     compose::render(site, manifest, &placement).unwrap()
 }
 

@@ -154,6 +154,13 @@ pub(crate) async fn enqueue_raw(
     Ok((added == 1).then_some(id))
 }
 
+/// Whether a job with this unique key waits or is at work.
+pub async fn is_waiting_or_running(db: &Db, unique_key: &str) -> Result<bool> {
+    let found: Option<(JobId,)> =
+        db.optional(sql("select id from job where unique_key = $1 and state in ('queued', 'running')").bind(unique_key)).await?;
+    Ok(found.is_some())
+}
+
 const COLUMNS: &str =
     "select id, kind, payload, state, attempts, max_attempts, run_at, created_at, started_at, finished_at, error from job";
 

@@ -9,6 +9,7 @@ use crate::doctor::books::judge_connections;
 use crate::doctor::disk::{Mode, Secret, judge_mode, mode_of};
 use crate::doctor::{Finding, blocking, look, said, size};
 use crate::env_file::{self, PublicAddress};
+use crate::environment;
 use crate::runtime::{self, DatabaseFacts};
 use crate::sites::{Site, SiteState};
 use crate::templates::Manifest;
@@ -55,7 +56,8 @@ struct Files {
 async fn files(hosting: &Hosting, site: &Site) -> Result<Vec<Finding>> {
     let (folder, repository) = (hosting.site_folder(site), hosting.repository(site));
     let secrets = site.open_secrets(&hosting.key)?;
-    let wanted = env_file::render(&env_file::variables(site, &secrets, &PublicAddress { url: hosting.url(site) }));
+    let ours = env_file::variables(site, &secrets, &PublicAddress { url: hosting.url(site) });
+    let wanted = env_file::render(&ours, &environment::of_live(hosting, site).await?);
     let seen = folder.clone();
     let files = blocking(move || {
         let env = seen.join(".env");

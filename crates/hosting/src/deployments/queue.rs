@@ -1,0 +1,259 @@
+//! The queue: durable, first come first served, one at a time per site, several sites at once up to a limit.
+//!
+//! A newer wish for the same site takes the place of those that still wait. Nothing here works on a site: [`dispatch`] begins the
+//! operation whose turn it is, in the same transaction that marks the deployment as running, so that neither is lost without the
+//! other.
+
+use std::time::Duration;
+
+use accounts::Actor;
+use accounts::audit::{self, Entry};
+use kit::{Db, Error, Result, Timestamp, Tx, sql};
+
+use super::{COLUMNS, Deployment, DeploymentId, DeploymentKind, DeploymentState, fresh_id, releases};
+use crate::operations::{self, OperationKind};
+use crate::sites::{self, ReleaseId, Site, SiteId, SiteState};
+use crate::{Hosting, adopt, environment};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// What it comes from.
+    pub kind: DeploymentKind,
+    /// The branch; empty for none.
+    pub branch: String,
+    /// The commit, in full.
+    pub commit: String,
+    /// First line of its message, where known.
+    pub subject: String,
+    /// Who wrote it, where known.
+    pub author: String,
+    /// The release to go back to; only for rollbacks.
+    pub release: Option<ReleaseId>,
+}
+
+impl Wish {
+    /// The same commit with the settings as they are now.
+    pub fn new_settings() -> Wish {
+        Wish {
+            kind: DeploymentKind::Settings,
+            branch: String::new(),
+            commit: String::new(),
+            subject: String::new(),
+            author: String::new(),
+            release: None,
+        }
+    }
+}
+
+/// Where a waiting deployment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// How many must end or begin before it.
+    pub ahead: u32,
+    /// When its turn may come, by how long the last ones took; none before anything was deployed here.
+    pub expected_start: Option<Timestamp>,
+}
+
+/// Asks for a deployment of a site of the actor's scope. What still waits for the same site is superseded.
+pub async fn request(hosting: &Hosting, actor: &Actor, site: &SiteId, wish: &Wish) -> Result<Deployment> {
+    let (site, deployment) = hosting
+        .db
+        .write(async |tx| {
+            let site = sites::get_in(&tx, &actor.scope(), site).await?;
+            let deployment = supersede_and_enqueue(&tx, hosting, &site, actor, wish).await?;
+            Ok((site, deployment))
+        })
+        .await?;
+    dispatch(hosting).await?;
+    hosting.signal(&site);
+    get_again(hosting, &deployment.id).await
+}
+
+/// As [`request`], in the caller's transaction; the caller calls [`dispatch`] once it is committed.
+pub async fn supersede_and_enqueue(tx: &Tx, hosting: &Hosting, site: &Site, actor: &Actor, wish: &Wish) -> Result<Deployment> {
+    adopt::refuse_adopted(site)?;
+    if site.state != SiteState::Active {
+        return Err(Error::conflict(format!("a site that is {} cannot be deployed", site.state)));
+    }
+    let now = hosting.clock.now();
+    let waiting: Vec<Deployment> = tx.all(sql(COLUMNS).and("where site_id = $1 and state = 'queued'").bind(&site.id)).await?;
+    let environment_version = environment::current_version(tx, &site.id).await?;
+    // New settings do not push a commit out of the queue: it takes them along.
+    if wish.kind == DeploymentKind::Settings
+        && let Some(queued) = waiting.iter().find(|it| matches!(it.kind, DeploymentKind::Push | DeploymentKind::Manual))
+    {
+        let update = sql("update deployment set environment_version = $2 where id = $1").bind(&queued.id).bind(environment_version);
+        tx.execute(update).await?;
+        return tx.one(sql(COLUMNS).and("where id = $1").bind(&queued.id)).await;
+    }
+    tx.execute(
+        sql("update deployment set state = 'superseded', finished_at = $2 where site_id = $1 and state = 'queued'")
+            .bind(&site.id)
+            .bind(now),
+    )
+    .await?;
+    let id = fresh_id(tx, &hosting.clock).await?;
+    tx.execute(
+        sql("insert into deployment (id, site_id, kind, state, branch, commit_hash, subject, author, requested_by, environment_version,
+                                     release_id, created_at)
+             values ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11)")
+        .bind(&id)
+        .bind(&site.id)
+        .bind(wish.kind)
+        .bind(shortened(&wish.branch))
+        .bind(shortened(&wish.commit))
+        .bind(shortened(&wish.subject))
+        .bind(shortened(&wish.author))
+        .bind(actor.name())
+        .bind(environment_version)
+        .bind(wish.release.clone())
+        .bind(now),
+    )
+    .await?;
+    let detail = serde_json::json!({ "deployment": id.as_str(), "kind": wish.kind.as_str(), "commit": wish.commit, "branch": wish.branch });
+    let entry = Entry { action: "site.deploy", customer: Some(&site.customer_id), subject: site.id.as_str(), detail };
+    audit::record(tx, &hosting.clock, actor, entry).await?;
+    tx.one(sql(COLUMNS).and("where id = $1").bind(&id)).await
+}
+
+/// Texts of others as they are stored: bounded, without control characters.
+fn shortened(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+}
+
+async fn get_again(hosting: &Hosting, id: &DeploymentId) -> Result<Deployment> {
+    super::get_any(&hosting.db, id).await
+}
+
+/// Asks to go back to a kept release of a site of the actor's scope; nothing is built.
+pub async fn rollback(hosting: &Hosting, actor: &Actor, site: &SiteId, release: &ReleaseId) -> Result<Deployment> {
+    let site = sites::get(&hosting.db, &actor.scope(), site).await?;
+    let kept = releases::kept(&hosting.db, &actor.scope(), &site.id).await?;
+    let Some(target) = kept.iter().find(|kept| kept.id == *release) else {
+        return Err(Error::not_found("release"));
+    };
+    if target.id == site.release_id {
+        return Err(Error::conflict("this release is the one that serves"));
+    }
+    request(hosting, actor, &site.id, &wish_back_to(DeploymentKind::Rollback, target)).await
+}
+
+pub(crate) fn wish_back_to(kind: DeploymentKind, release: &releases::Release) -> Wish {
+    Wish {
+        kind,
+        branch: String::new(),
+        commit: release.commit_hash.clone(),
+        subject: String::new(),
+        author: String::new(),
+        release: Some(release.id.clone()),
+    }
+}
+
+/// Begins what may begin: as many as there are places for, oldest first, none on a site at which something is at work. Safe to
+/// call at any time, from any instance.
+pub async fn dispatch(hosting: &Hosting) -> Result<u32> {
+    let mut begun = 0;
+    while let Some(site) = hosting.db.write(async |tx| begin_next(&tx, hosting).await).await? {
+        begun += 1;
+        hosting.signal(&sites::get_any(&hosting.db, &site).await?);
+    }
+    Ok(begun)
+}
+
+async fn begin_next(tx: &Tx, hosting: &Hosting) -> Result<Option<SiteId>> {
+    let (running,): (i64,) = tx.one(sql("select cast(count(*) as bigint) from deployment where state = 'running'")).await?;
+    if running >= i64::from(hosting.config.parallel_deployments) {
+        return Ok(None);
+    }
+    let next: Option<(DeploymentId, SiteId, DeploymentKind)> = tx
+        .optional(sql("select d.id, d.site_id, d.kind
+             from deployment d
+             join site s on s.id = d.site_id
+             where d.state = 'queued' and s.state = 'active'
+               and not exists (select 1 from site_operation o where o.site_id = d.site_id and o.state = 'running')
+             order by d.created_at, d.id
+             limit 1"))
+        .await?;
+    let Some((id, site, kind)) = next else { return Ok(None) };
+    let operation = match kind {
+        DeploymentKind::Push | DeploymentKind::Manual => OperationKind::Deploy,
+        DeploymentKind::Settings | DeploymentKind::Rollback | DeploymentKind::AutomaticRollback => OperationKind::Rollout,
+    };
+    let actor = Actor::job("deployments");
+    let operation = operations::begin(tx, hosting, &site, operation, &actor).await?;
+    tx.execute(
+        sql("update deployment
+             set state = 'running', started_at = $2, operation_id = $3,
+                 previous_release_id = (select release_id from site where site.id = deployment.site_id)
+             where id = $1")
+        .bind(&id)
+        .bind(hosting.clock.now())
+        .bind(&operation),
+    )
+    .await?;
+    // Its watch is over: what it watches is about to be replaced.
+    tx.execute(sql("update deployment set watched_until = null where site_id = $1 and watched_until is not null").bind(&site)).await?;
+    Ok(Some(site))
+}
+
+/// Stops a deployment of the actor's scope: one that waits at once, one at work as soon as its step lets go. Too late once
+/// visitors get the new release.
+pub async fn cancel(hosting: &Hosting, actor: &Actor, id: &DeploymentId) -> Result<Deployment> {
+    let found = super::get(&hosting.db, &actor.scope(), id).await?;
+    let site = sites::get(&hosting.db, &actor.scope(), &found.site_id).await?;
+    hosting
+        .db
+        .write(async |tx| {
+            let now = hosting.clock.now();
+            let changed = tx
+                .execute(
+                    sql("update deployment
+                         set cancelled_by = $2,
+                             finished_at = case when state = 'queued' then $3 else finished_at end,
+                             state = case when state = 'queued' then 'cancelled' else state end
+                         where id = $1 and served_at is null and state in ('queued', 'running')")
+                    .bind(id)
+                    .bind(actor.name())
+                    .bind(now),
+                )
+                .await?;
+            if changed == 0 {
+                return Err(Error::conflict("it is too late: this deployment has its verdict"));
+            }
+            let detail = serde_json::json!({ "deployment": id.as_str() });
+            let entry = Entry { action: "site.deploy_cancel", customer: Some(&site.customer_id), subject: site.id.as_str(), detail };
+            audit::record(&tx, &hosting.clock, actor, entry).await
+        })
+        .await?;
+    hosting.cancelled.notify_waiters();
+    hosting.signal(&site);
+    get_again(hosting, id).await
+}
+
+/// Where a deployment stands in the queue; none when it does not wait.
+pub async fn place(db: &Db, parallel: u32, now: Timestamp, deployment: &Deployment) -> Result<Option<Place>> {
+    if deployment.state != DeploymentState::Queued {
+        return Ok(None);
+    }
+    let (ahead,): (i64,) = db
+        .one(
+            sql("select cast(count(*) as bigint) from deployment
+                 where state = 'running' or (state = 'queued' and (created_at, id) < ($1, $2))")
+            .bind(deployment.created_at)
+            .bind(&deployment.id),
+        )
+        .await?;
+    let took: Vec<(i64,)> = db
+        .all(sql("select finished_at - started_at from deployment
+             where served_at is not null and finished_at is not null
+             order by finished_at desc limit 20"))
+        .await?;
+    let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
+    let mean = took.iter().map(|(millis,)| millis.max(&0)).sum::<i64>().checked_div(i64::try_from(took.len()).unwrap_or(1));
+    let expected_start = mean.filter(|_| !took.is_empty()).map(|mean| {
+        let rounds = u64::from(ahead.div_ceil(parallel.max(1)));
+        now.plus(Duration::from_millis(u64::try_from(mean).unwrap_or(0) * rounds))
+    });
+    Ok(Some(Place { ahead, expected_start }))
+}
