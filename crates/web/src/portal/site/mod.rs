@@ -15,6 +15,7 @@ mod progress;
 pub(super) mod publicity;
 mod ready;
 mod settings;
+mod tabs;
 mod usage_card;
 
 use accounts::{Actor, Customer, Permission, customers};
@@ -32,6 +33,7 @@ use ui::card;
 use ui::live::{self, Region};
 use ui::page::{Crumb, Page};
 
+use self::tabs::SiteTab;
 use super::seen::{self, Seen};
 use super::to;
 use crate::app::App;
@@ -226,7 +228,11 @@ async fn show(app: &App, actor: &Actor, view: View, id: &SiteId, left: Left) -> 
         own_heading: true,
         crumbs: &crumbs,
         live_rooms: &[topic.as_str()],
-        body: html! { (head) (below) },
+        body: html! {
+            (head)
+            @if matches!(facts.layout(), Layout::Whole { .. }) && !facts.is_adopted() { (tabs::strip(&facts.site, SiteTab::Overview)) }
+            (below)
+        },
         ..Page::default()
     }))
 }

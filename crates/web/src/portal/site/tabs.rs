@@ -1,0 +1,44 @@
+//! The pages of one site, side by side.
+
+use hosting::Site;
+use maud::Markup;
+use ui::page::Crumb;
+use ui::tabs::{self, Tab};
+
+/// A page of a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SiteTab {
+    /// State, health, settings.
+    Overview,
+    /// What was deployed, and the way back.
+    Deployments,
+    /// The site's own variables.
+    Environment,
+    /// Where to push, and with what.
+    Repository,
+    /// Other branches, with addresses of their own.
+    Previews,
+    /// Who is told of what.
+    Notifications,
+}
+
+const ALL: &[(SiteTab, &str, &str)] = &[
+    (SiteTab::Overview, "Overview", ""),
+    (SiteTab::Deployments, "Deployments", "/deployments"),
+    (SiteTab::Environment, "Environment", "/environment"),
+    (SiteTab::Repository, "Repository", "/repository"),
+    (SiteTab::Previews, "Previews", "/previews"),
+    (SiteTab::Notifications, "Notifications", "/notifications"),
+];
+
+/// The strip of tabs, `current` marked.
+pub(super) fn strip(site: &Site, current: SiteTab) -> Markup {
+    let shown: Vec<Tab<'_>> =
+        ALL.iter().map(|(tab, label, path)| Tab::new(*label, format!("/sites/{}{path}", site.id), *tab == current)).collect();
+    tabs::tabs("Pages of this site", &shown)
+}
+
+/// The way back from a page below the overview.
+pub(super) fn crumbs(site: &Site) -> Vec<Crumb<'_>> {
+    vec![Crumb::new("Sites", "/sites"), Crumb::new(site.name.as_str(), format!("/sites/{}", site.id))]
+}
