@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hosting::Hosting;
 use hosting::operations::RunOperation;
-use hosting::reconcile::{Certificates, Edge};
+use hosting::reconcile::{Certificates, Deployments, Edge};
 use kit::exec::Command;
 use kit::jobs::{Registry, Runner};
 use kit::log::{LogConfig, LogFormat};
@@ -114,7 +114,7 @@ pub async fn serve_if_told() {
     });
     kit::log::start(&LogConfig { level: "warn".to_owned(), format: LogFormat::Text }).expect("the log starts");
     let hosting = stack::open(&told.data, &told.surroundings, &told.options).await;
-    let registry: Registry<Hosting> = Registry::default().job::<RunOperation>().reconciler(Edge).reconciler(Certificates::default());
+    let registry: Registry<Hosting> = Registry::default().job::<RunOperation>().reconciler(Edge).reconciler(Certificates::default()).reconciler(Deployments);
     let runner = Runner::new(hosting.db.clone(), hosting.clock.clone(), hosting, registry, "test", 6);
     println!("\n{READY}{}", std::process::id());
     runner.run(CancellationToken::new()).await;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use accounts::customers::{self, NewCustomer};
 use accounts::members::{self, NewMember};
 use accounts::{Actor, Currency, CustomerId, CustomerName, Email, PersonName, Role};
+use hosting::deployments::{self, Deployment, DeploymentKind, Wish};
 use hosting::names::{SiteName, Subdomain};
 use hosting::operations::{self, Operation, OperationKind, OperationState, RunOperation, Step};
 use hosting::sites::{self, NewSite, Site, SiteId};
@@ -181,6 +182,61 @@ impl Stack {
             }
         }
         panic!("an operation on {site} did not end within 10 minutes");
+    }
+
+    /// Puts files on a branch of a site's repository, as a push of one commit does, and returns the commit. Deploys nothing.
+    pub async fn commit(&self, site: &Site, branch: &str, files: &[(&str, &str)]) -> String {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let git = |args: &[&str]| {
+            let identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.test"];
+            kit::exec::Command::new("git").args(identity).args(args.iter().copied()).dir(folder.path()).run()
+        };
+        let bare = self.hosting.repository(site).to_string_lossy().into_owned();
+        git(&["clone", "--quiet", &bare, "."]).await.expect("the repository is cloned");
+        git(&["checkout", "--quiet", "-B", branch]).await.expect("the branch is taken");
+        for (path, contents) in files {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("a file has a folder")).expect("a folder");
+            std::fs::write(path, contents).expect("a file");
+        }
+        git(&["add", "--all", "--force"]).await.expect("files are added");
+        git(&["commit", "--quiet", "--allow-empty", "--message", "A <b>change</b>"]).await.expect("a commit");
+        git(&["push", "--quiet", "--force", "origin", branch]).await.expect("it is pushed");
+        git(&["rev-parse", "HEAD"]).await.expect("the commit").stdout.trim().to_owned()
+    }
+
+    /// Asks for the deployment of a commit, as a push does.
+    pub async fn ask_to_deploy(&self, site: &Site, commit: &str) -> kit::Result<Deployment> {
+        let wish = Wish {
+            kind: DeploymentKind::Push,
+            branch: "main".to_owned(),
+            commit: commit.to_owned(),
+            subject: "A <b>change</b>".to_owned(),
+            author: "Ada".to_owned(),
+            release: None,
+        };
+        deployments::request(&self.hosting, &Actor::cli(), &site.id, &wish).await
+    }
+
+    /// Waits until a deployment has its verdict and nothing is at work on its site any more; at most 5 minutes.
+    pub async fn deployed(&self, asked: &Deployment) -> Deployment {
+        for _ in 0..6000 {
+            let scope = Actor::cli().scope();
+            let deployment = deployments::get(&self.hosting.db, &scope, &asked.id).await.expect("the deployment exists");
+            let (operation, steps) = self.newest(&deployment.site_id).await;
+            if deployment.state.is_over() && operation.state != OperationState::Running {
+                report(&operation, &steps);
+                return deployment;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("deployment {} did not end within 5 minutes", asked.id);
+    }
+
+    /// Deploys a commit and waits for the verdict.
+    pub async fn deploy(&self, site: &Site, commit: &str) -> Deployment {
+        let asked = self.ask_to_deploy(site, commit).await.expect("the deployment is accepted");
+        self.deployed(&asked).await
     }
 
     /// A browser of sorts: trusts the test authority, keeps cookies out, follows nothing, and finds `site` on this machine.

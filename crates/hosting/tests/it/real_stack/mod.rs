@@ -4,6 +4,7 @@ mod adopted;
 mod archive;
 mod certificates;
 mod crash;
+mod deploy;
 mod disk;
 mod doctor;
 mod edge;
