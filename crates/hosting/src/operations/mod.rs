@@ -261,6 +261,16 @@ pub(crate) async fn refuse_while_busy(tx: &Tx, site: &SiteId) -> Result<()> {
     }
 }
 
+/// Refuses while something other than a deployment is done to the site: a deployment may wait behind another one.
+pub(crate) async fn refuse_while_otherwise_busy(tx: &Tx, site: &SiteId) -> Result<()> {
+    let running: Option<(OperationKind,)> =
+        tx.optional(sql("select kind from site_operation where site_id = $1 and state = 'running'").bind(site)).await?;
+    match running {
+        Some((OperationKind::Deploy | OperationKind::Rollout,)) | None => Ok(()),
+        Some((running,)) => Err(Error::conflict(format!("the site is busy ({running}); wait until that has ended"))),
+    }
+}
+
 async fn enqueue(tx: &Tx, hosting: &Hosting, id: &OperationId) -> Result<()> {
     let once = Enqueue { unique_key: Some(format!("operation:{id}")), run_at: None };
     match jobs::enqueue::<Hosting, _>(tx, &hosting.clock, &RunOperation { operation_id: id.clone() }, once).await? {

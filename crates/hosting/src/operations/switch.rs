@@ -8,7 +8,7 @@ use crate::probes::restart;
 use crate::sites::{Site, SiteState};
 use crate::{Hosting, runtime};
 
-pub(super) const START_STEPS: &[&str] = &["start", "route", "certificate"];
+pub(super) const START_STEPS: &[&str] = &["environment", "compose", "start", "route", "certificate"];
 pub(super) const STOP_STEPS: &[&str] = &["holding", "stop"];
 pub(super) const RECONFIGURE_STEPS: &[&str] = &["environment", "compose", "apply"];
 

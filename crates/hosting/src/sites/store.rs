@@ -320,6 +320,7 @@ pub async fn update(hosting: &Hosting, actor: &Actor, id: &SiteId, change: &Upda
                 match site.state {
                     // By the way of every release: beside the old one, so that no visitor notices.
                     SiteState::Active => {
+                        operations::refuse_while_otherwise_busy(&tx, id).await?;
                         let wish = Wish::new_settings();
                         deployments::supersede_and_enqueue(&tx, hosting, &site, actor, &wish).await?;
                     }

@@ -19,6 +19,8 @@ async fn route_file_sends_visitors_to_the_containers() {
             - /api
         cust_aaaaaaaaaaaa-app_aaaaaaaa-headers:
           headers:
+            customResponseHeaders:
+              X-Innkeeper-Release: rel_000000000000000001
             stsSeconds: 31536000
         cust_aaaaaaaaaaaa-app_aaaaaaaa-https-redirect:
           redirectScheme:
@@ -75,15 +77,15 @@ async fn route_file_sends_visitors_to_the_containers() {
         cust_aaaaaaaaaaaa-app_aaaaaaaa-alert:
           loadBalancer:
             servers:
-            - url: http://cust_aaaaaaaaaaaa-app_aaaaaaaa-alert:3001
+            - url: http://app_aaaaaaaa-alert-rel_000000000000000001:3001
         cust_aaaaaaaaaaaa-app_aaaaaaaa-api:
           loadBalancer:
             servers:
-            - url: http://cust_aaaaaaaaaaaa-app_aaaaaaaa-api:80
+            - url: http://app_aaaaaaaa-api-rel_000000000000000001:80
         cust_aaaaaaaaaaaa-app_aaaaaaaa-www:
           loadBalancer:
             servers:
-            - url: http://cust_aaaaaaaaaaaa-app_aaaaaaaa-www:4200
+            - url: http://app_aaaaaaaa-www-rel_000000000000000001:4200
     ");
 }
 

@@ -16,10 +16,11 @@ async fn compose_file_is_what_runs_by_hand() {
         image: innkeeper/portfolio-alert:0123456789abcdef
         build:
           context: ./alert
-        container_name: cust_aaaaaaaaaaaa-app_aaaaaaaa-alert
         restart: unless-stopped
         environment:
+          ALERT_INTERNAL_HOST: alert-internal-rel_000000000000000001
           ALERT_PORT: ${ALERT_PORT}
+          API_INTERNAL_HOST: api-internal-rel_000000000000000001
           APP_ID: ${APP_ID}
           CORS_ORIGIN: ${CORS_ORIGIN}
           JWT_SECRET: ${JWT_SECRET}
@@ -30,7 +31,10 @@ async fn compose_file_is_what_runs_by_hand() {
           site-internal:
             aliases:
             - alert-internal
-          traefik-public: {}
+            - alert-internal-rel_000000000000000001
+          traefik-public:
+            aliases:
+            - app_aaaaaaaa-alert-rel_000000000000000001
         healthcheck:
           test:
           - CMD
@@ -65,17 +69,19 @@ async fn compose_file_is_what_runs_by_hand() {
         labels:
           innkeeper.customer: cust_aaaaaaaaaaaa
           innkeeper.instance: innkeeper-edge
+          innkeeper.release: rel_000000000000000001
           innkeeper.service: alert
           innkeeper.site: app_aaaaaaaa
       api:
         image: innkeeper/portfolio-api:0123456789abcdef
         build:
           context: ./api
-        container_name: cust_aaaaaaaaaaaa-app_aaaaaaaa-api
         restart: unless-stopped
         environment:
+          ALERT_INTERNAL_HOST: alert-internal-rel_000000000000000001
           ALERT_PORT: ${ALERT_PORT}
           ALERT_URL: ${ALERT_URL}
+          API_INTERNAL_HOST: api-internal-rel_000000000000000001
           API_URL: ${API_URL}
           APP_DOMAIN: ${APP_DOMAIN}
           APP_ENV: ${APP_ENV}
@@ -106,7 +112,10 @@ async fn compose_file_is_what_runs_by_hand() {
           site-internal:
             aliases:
             - api-internal
-          traefik-public: {}
+            - api-internal-rel_000000000000000001
+          traefik-public:
+            aliases:
+            - app_aaaaaaaa-api-rel_000000000000000001
         volumes:
         - storage:/var/www/html/storage
         healthcheck:
@@ -146,11 +155,11 @@ async fn compose_file_is_what_runs_by_hand() {
         labels:
           innkeeper.customer: cust_aaaaaaaaaaaa
           innkeeper.instance: innkeeper-edge
+          innkeeper.release: rel_000000000000000001
           innkeeper.service: api
           innkeeper.site: app_aaaaaaaa
       db:
         image: postgres:16
-        container_name: cust_aaaaaaaaaaaa-app_aaaaaaaa-db
         restart: unless-stopped
         user: 999:999
         environment:
@@ -202,17 +211,20 @@ async fn compose_file_is_what_runs_by_hand() {
         image: innkeeper/portfolio-www:0123456789abcdef
         build:
           context: ./www
-        container_name: cust_aaaaaaaaaaaa-app_aaaaaaaa-www
         restart: unless-stopped
         environment:
+          ALERT_INTERNAL_HOST: alert-internal-rel_000000000000000001
           ALERT_URL: ${ALERT_URL}
+          API_INTERNAL_HOST: api-internal-rel_000000000000000001
           API_URL: ${API_URL}
           APP_DOMAIN: ${APP_DOMAIN}
           APP_NAME: ${APP_NAME}
           RELEASE_ID: ${RELEASE_ID}
         networks:
           site-internal: {}
-          traefik-public: {}
+          traefik-public:
+            aliases:
+            - app_aaaaaaaa-www-rel_000000000000000001
         healthcheck:
           test:
           - CMD
@@ -250,6 +262,7 @@ async fn compose_file_is_what_runs_by_hand() {
         labels:
           innkeeper.customer: cust_aaaaaaaaaaaa
           innkeeper.instance: innkeeper-edge
+          innkeeper.release: rel_000000000000000001
           innkeeper.service: www
           innkeeper.site: app_aaaaaaaa
     networks:
