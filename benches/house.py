@@ -20,7 +20,7 @@ import time
 
 PROJECT = "innkeeper-bench-edge"
 BASE_DOMAIN = "bench.test"
-SCOPES = "sites:read sites:write customers:read customers:write members:write admin"
+SCOPES = "sites:read sites:write sites:deploy customers:read customers:write members:write admin"
 RETURNED = 0
 
 

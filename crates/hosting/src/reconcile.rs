@@ -9,7 +9,7 @@ use kit::words::counted;
 use kit::{Result, sql};
 use tracing::warn;
 
-use crate::deployments::{cleanup, queue, watch};
+use crate::deployments::{cleanup, queue, releases, watch};
 use crate::edge::{self, wanted};
 use crate::operations::{self, prepare_template};
 use crate::sites::{self, CertificateState, SiteState};
@@ -28,13 +28,16 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Edge {
         let sites = sites::known(&hosting.db).await?;
         // An operation at work moves its own route; what it does is looked at once it is over.
         let busy = operations::busy_sites(&hosting.db).await?;
+        let recorded = releases::live_ones(&hosting.db).await?;
         let (mut routes, mut repaired) = (0_usize, 0);
         let mut names = Vec::new();
         for site in sites.iter().filter(|site| site.kind != Kind::Adopted) {
             names.push(edge::file_name(site));
             let Some(target) = wanted(site.state) else { continue };
             routes += 1;
-            if !busy.iter().any(|id| id == site.id.as_str()) {
+            // Made by a version without releases: its route is right until its first deployment, which the other reconciler asks for.
+            let is_unrecorded = target == edge::Target::Containers && !recorded.contains(site.release_id.as_str());
+            if !is_unrecorded && !busy.iter().any(|id| id == site.id.as_str()) {
                 repaired += usize::from(hosting.proxy.write_route(site, target).await?);
             }
         }
@@ -56,10 +59,14 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Deployments {
     async fn reconcile(&self, context: C) -> Result<String> {
         let hosting = context.as_ref().clone();
         let ended = operations::end_the_lost(&hosting).await?;
+        let renewed = queue::renew_the_unrecorded(&hosting).await?;
         let begun = queue::dispatch(&hosting).await?;
         let judged = watch::look(&hosting).await?;
         let removed = cleanup::stray_containers(&hosting).await?;
-        Ok(format!("{begun} begun, {ended} ended whose work was lost, {judged} judged, {} removed", counted(removed, "stray container")))
+        Ok(format!(
+            "{begun} begun ({renewed} for an upgrade), {ended} ended whose work was lost, {judged} judged, {} removed",
+            counted(removed, "stray container")
+        ))
     }
 }
 

@@ -114,7 +114,8 @@ pub async fn serve_if_told() {
     });
     kit::log::start(&LogConfig { level: "warn".to_owned(), format: LogFormat::Text }).expect("the log starts");
     let hosting = stack::open(&told.data, &told.surroundings, &told.options).await;
-    let registry: Registry<Hosting> = Registry::default().job::<RunOperation>().reconciler(Edge).reconciler(Certificates::default()).reconciler(Deployments);
+    let registry: Registry<Hosting> =
+        Registry::default().job::<RunOperation>().reconciler(Edge).reconciler(Certificates::default()).reconciler(Deployments);
     let runner = Runner::new(hosting.db.clone(), hosting.clock.clone(), hosting, registry, "test", 6);
     println!("\n{READY}{}", std::process::id());
     runner.run(CancellationToken::new()).await;

@@ -41,6 +41,8 @@ pub struct StackOptions {
     pub sites_per_customer: Option<u32>,
     /// The data folder, which must exist; a temporary one when absent.
     pub data: Option<PathBuf>,
+    /// How long a new release is watched, in seconds; not at all when 0.
+    pub watch_seconds: u32,
     /// Leaves the jobs to a [`Server`](crate::Server).
     pub idle: bool,
     /// Lets an operation fail after its first or second try, so that a test need not wait for all five.
@@ -315,7 +317,7 @@ pub(crate) async fn open(data: &Path, surroundings: &Surroundings, options: &Sta
             parallel_deployments: 2,
             keep_releases: 5,
             drain_seconds: 2,
-            watch_seconds: 0,
+            watch_seconds: options.watch_seconds,
             keep_archives_days: 7,
             reserved_subdomains: Vec::new(),
             network_pool: "10.214.0.0/16".to_owned(),

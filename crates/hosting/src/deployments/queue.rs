@@ -207,6 +207,25 @@ async fn begin_next(tx: &Tx, hosting: &Hosting) -> Result<Option<SiteId>> {
     Ok(Some(site))
 }
 
+/// Sites that a version without releases made get one by a roll-out of what they are: their containers carry no release, and the
+/// route names one. Asked for once; returns for how many.
+pub(crate) async fn renew_the_unrecorded(hosting: &Hosting) -> Result<u32> {
+    let unrecorded: Vec<(SiteId,)> = hosting
+        .db
+        .all(sql("select s.id from site s
+             where s.state = 'active' and s.kind <> 'adopted'
+               and not exists (select 1 from release r where r.id = s.release_id)
+               and not exists (select 1 from deployment d where d.site_id = s.id)
+               and not exists (select 1 from site_operation o where o.site_id = s.id and o.state = 'running')"))
+        .await?;
+    let mut asked = 0;
+    for (site,) in unrecorded {
+        request(hosting, &Actor::job("deployments.upgrade"), &site, &Wish::new_settings()).await?;
+        asked += 1;
+    }
+    Ok(asked)
+}
+
 /// Stops a deployment of the actor's scope: one that waits at once, one at work as soon as its step lets go. Too late once
 /// visitors get the new release.
 pub async fn cancel(hosting: &Hosting, actor: &Actor, id: &DeploymentId) -> Result<Deployment> {

@@ -1,6 +1,6 @@
 //! Releases: what a site can serve, and goes back to. Made once, never changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use accounts::Scope;
 use kit::{Clock, Context, Db, Error, Result, Timestamp, Tx, from_row, sql};
@@ -86,6 +86,12 @@ pub(crate) async fn find(db: &Db, id: &ReleaseId) -> Result<Option<Release>> {
 pub async fn kept(db: &Db, scope: &Scope, site: &SiteId) -> Result<Vec<Release>> {
     let site: Site = sites::get(db, scope, site).await?;
     db.all(sql(COLUMNS).and("where site_id = $1 and live_at is not null and retired_at is null order by id desc").bind(&site.id)).await
+}
+
+/// Ids of the releases that sites serve, as far as they are recorded.
+pub(crate) async fn live_ones(db: &Db) -> Result<HashSet<String>> {
+    let rows: Vec<(String,)> = db.all(sql("select release.id from release join site on site.release_id = release.id")).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// Notes that a release serves from now on.

@@ -7,7 +7,7 @@ use kit::{Error, Result, sql};
 
 use super::log::LogWriter;
 use super::releases::{self, NewRelease, Release};
-use super::{Deployment, DeploymentId, DeploymentKind, DeploymentState, build, checkout, of_operation, queue, rollout};
+use super::{Deployment, DeploymentId, DeploymentKind, DeploymentState, build, checkout, of_operation, queue, rollout, watch};
 use crate::operations::{Operation, OperationState, template_of};
 use crate::sites::{self, ReleaseId, Site};
 use crate::{Hosting, environment, files};
@@ -152,6 +152,7 @@ async fn switch(hosting: &Hosting, deployment: &Deployment, site: &Site, log: &L
             sites::set_release(&tx, &hosting.clock, &site.id, &next.release.id).await
         })
         .await?;
+    let seen = serde_json::to_string(&watch::begin(hosting, site).await)?;
     let detail = rollout::switch(hosting, &next, log).await?;
     let now = hosting.clock.now();
     let watched_until = (hosting.config.watch_seconds > 0 && deployment.kind != DeploymentKind::AutomaticRollback)
@@ -161,11 +162,12 @@ async fn switch(hosting: &Hosting, deployment: &Deployment, site: &Site, log: &L
         .write(async |tx| {
             tx.execute(
                 sql("update deployment
-                     set state = 'success', served_at = $2, finished_at = $2, watched_until = $3, error = null
+                     set state = 'success', served_at = $2, finished_at = $2, watched_until = $3, evidence = $4, error = null
                      where id = $1 and served_at is null")
                 .bind(&deployment.id)
                 .bind(now)
-                .bind(watched_until),
+                .bind(watched_until)
+                .bind(watched_until.map(|_| &seen)),
             )
             .await?;
             releases::went_live(&tx, &hosting.clock, &next.release.id).await?;

@@ -24,6 +24,7 @@ use crate::sites::{self, SiteId};
 pub(crate) use cgroup::without_idle_cache;
 pub use cgroup::{Reading, Roots};
 pub use edge::Counts;
+pub(crate) use edge::{Scrape, look};
 use history::Ring;
 pub use history::{Minute, STEP, Sample, history};
 pub use size::measure;

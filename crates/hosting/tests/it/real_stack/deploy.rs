@@ -5,10 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use accounts::Actor;
-use hosting::deployments::{self, DeploymentState, releases};
-use hosting::operations::OperationState;
+use hosting::deployments::watch::{Evidence, Verdict};
+use hosting::deployments::{self, DeploymentKind, DeploymentState, releases};
+use hosting::operations::{OperationKind, OperationState, StepState};
+use hosting::reconcile::Deployments;
 use hosting::sites::Site;
-use testkit::Stack;
+use kit::jobs::Reconciler;
+use kit::sql;
+use testkit::{Server, Stack, StackOptions};
 use tokio::task::JoinHandle;
 
 use super::{WHOLE, docker, held_by_docker};
@@ -131,5 +135,209 @@ async fn pushes_go_live_unnoticed_fail_harmlessly_and_can_be_taken_back() {
     assert_eq!(failed, 0);
     let same = docker(&["inspect", "--format", "{{.Id}} {{.State.StartedAt}}", &site.container("db")]).await;
     assert_eq!(same, database, "the database is left alone");
+    stack.tear_down().await;
+}
+
+/// What the reconciler of a server does every five seconds.
+async fn look_after(stack: &Stack) {
+    Reconciler::<hosting::Hosting>::reconcile(&Deployments, stack.hosting.clone()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_does_worse_than_the_one_before_is_taken_back_by_itself() {
+    let stack = Stack::start_with(StackOptions { watch_seconds: 30, ..StackOptions::default() }).await;
+    let site = stack.site("Ada", "ada").await;
+    let first = stack.reload(&site.id).await.unwrap().release_id;
+
+    // Healthy, and useless: everything but its health check is an error.
+    let useless = "if ($_SERVER['REQUEST_URI'] !== '/health') { http_response_code(500); exit; }\nrequire";
+    let own = include_str!("../../../../../templates/base/api/public/index.php").replacen("require", useless, 1);
+    let commit = stack.commit(&site, "main", &[("api/public/index.php", &own)]).await;
+    let deployment = stack.deploy(&site, &commit).await;
+    assert_eq!(deployment.state, DeploymentState::Success);
+    look_after(&stack).await;
+    assert_eq!(stack.reload(&site.id).await.unwrap().release_id, deployment.release_id.clone().unwrap(), "nothing has failed yet");
+    for _ in 0..40 {
+        assert_eq!(stack.get(&site, "/api/profile").await.0, 500);
+    }
+    look_after(&stack).await;
+    let scope = Actor::cli().scope();
+    let judged = deployments::get(&stack.hosting.db, &scope, &deployment.id).await.unwrap();
+    assert_eq!(judged.state, DeploymentState::RolledBack, "{judged:?}");
+    let evidence: Evidence = serde_json::from_str(judged.evidence.as_deref().unwrap()).unwrap();
+    assert_eq!(evidence.verdict, Verdict::RolledBack);
+    assert!(evidence.new.server_errors >= 40 && evidence.new.requests >= 40, "{evidence:?}");
+    assert!(judged.error.unwrap().contains("answers were errors"));
+    let back = deployments::newest(&stack.hosting.db, &scope, &site.id).await.unwrap().unwrap();
+    assert_eq!(back.kind, DeploymentKind::AutomaticRollback);
+    assert_eq!(stack.deployed(&back).await.state, DeploymentState::Success);
+    assert_eq!(stack.reload(&site.id).await.unwrap().release_id, first);
+    assert_ne!(stack.get(&site, "/api/profile").await.0, 500);
+
+    // Healthy, and then it ends again and again.
+    let mortal = "#!/bin/sh\nif [ \"$1\" = apache2-foreground ]; then \"$@\" & sleep 4; exit 1; fi\nexec \"$@\"\n";
+    let own = include_str!("../../../../../templates/base/api/public/index.php");
+    let files = [("api/docker/entrypoint.sh", mortal), ("api/public/index.php", own)];
+    let commit = stack.commit(&site, "main", &files).await;
+    let deployment = stack.deploy(&site, &commit).await;
+    assert_eq!(deployment.state, DeploymentState::Success, "{:?}", deployment.error);
+    for _ in 0..50 {
+        look_after(&stack).await;
+        if deployments::get(&stack.hosting.db, &scope, &deployment.id).await.unwrap().state == DeploymentState::RolledBack {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let judged = deployments::get(&stack.hosting.db, &scope, &deployment.id).await.unwrap();
+    assert_eq!(judged.state, DeploymentState::RolledBack, "{judged:?}");
+    assert!(judged.error.unwrap().contains("started again"));
+    let back = deployments::newest(&stack.hosting.db, &scope, &site.id).await.unwrap().unwrap();
+    assert_eq!(stack.deployed(&back).await.state, DeploymentState::Success);
+    assert_eq!(stack.reload(&site.id).await.unwrap().release_id, first);
+    assert_eq!(held_by_docker(&site).await, WHOLE);
+    stack.tear_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn newer_pushes_supersede_those_that_wait_and_a_cancelled_one_leaves_nothing() {
+    let stack = Stack::start().await;
+    let site = stack.site("Ada", "ada").await;
+    let (one, two) = (api_with("one"), api_with("two"));
+    let slow =
+        stack.commit(&site, "main", &[("api/public/index.php", &one), ("api/Dockerfile", "FROM php:8.2-apache\nRUN sleep 60\n")]).await;
+    let dockerfile = include_str!("../../../../../templates/base/api/Dockerfile");
+    let last = stack.commit(&site, "main", &[("api/public/index.php", &two), ("api/Dockerfile", dockerfile)]).await;
+    let slow = stack.ask_to_deploy(&site, &slow).await.unwrap();
+    let between = stack.ask_to_deploy(&site, &last).await.unwrap();
+    let newest = stack.ask_to_deploy(&site, &last).await.unwrap();
+    let scope = Actor::cli().scope();
+    let state = async |id| deployments::get(&stack.hosting.db, &scope, id).await.unwrap().state;
+    assert_eq!(state(&slow.id).await, DeploymentState::Running);
+    assert_eq!(state(&between.id).await, DeploymentState::Superseded);
+    let place = deployments::place(&stack.hosting.db, 2, stack.hosting.clock.now(), &newest).await.unwrap().unwrap();
+    assert_eq!(place.ahead, 1);
+
+    // Cancelled in the middle of its build: the build's container goes, and the next one has its turn.
+    let until = tokio::time::Instant::now() + Duration::from_secs(30);
+    while docker(&["ps", "--quiet", "--filter", "ancestor=php:8.2-apache", "--no-trunc"]).await.is_empty() {
+        assert!(tokio::time::Instant::now() < until, "the build does not begin");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let asked = tokio::time::Instant::now();
+    deployments::cancel(&stack.hosting, &Actor::cli(), &slow.id).await.unwrap();
+    let newest = stack.deployed(&newest).await;
+    assert!(asked.elapsed() < Duration::from_secs(40), "{:?}", asked.elapsed());
+    assert_eq!(newest.state, DeploymentState::Success);
+    assert_eq!(state(&slow.id).await, DeploymentState::Cancelled);
+    assert_eq!(mark_of(&stack, &site).await, "two");
+    assert_eq!(held_by_docker(&site).await, WHOLE);
+    assert!(deployments::cancel(&stack.hosting, &Actor::cli(), &newest.id).await.is_err(), "it serves already");
+    stack.tear_down().await;
+}
+
+/// How many releases answer visitors: one, whatever was killed.
+async fn releases_that_answer(stack: &Stack, site: &Site) -> Vec<String> {
+    let mut seen = Vec::new();
+    for path in ["/", "/api/health", "/socket.io/?EIO=4&transport=polling", "/"] {
+        stack.until_answers(site, path, 200).await;
+        seen.push(release_of(stack, site, path).await);
+    }
+    seen.dedup();
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deployments_survive_deaths_at_every_step() {
+    let stack = Stack::start_with(StackOptions { idle: true, ..StackOptions::default() }).await;
+    let site = stack.ask_for_site("Ada", "ada").await.unwrap();
+    let mut server = Server::start(&stack).await;
+    stack.finished(&site.id).await.unwrap();
+    let (mut deaths, mut in_time, mut live) = (0, 0, 0);
+    for step in OperationKind::Deploy.steps() {
+        for delay in [0, 60, 400] {
+            let commit = stack.commit(&site, "main", &[("api/mark", &format!("{step} {delay}"))]).await;
+            let asked = stack.ask_to_deploy(&site, &commit).await.unwrap();
+            let until = tokio::time::Instant::now() + Duration::from_secs(60);
+            loop {
+                let (operation, steps) = stack.newest(&site.id).await;
+                let found = steps.iter().find(|found| found.name == *step);
+                let is_ours = deployments::get(&stack.hosting.db, &Actor::cli().scope(), &asked.id).await.unwrap().operation_id.as_ref()
+                    == Some(&operation.id);
+                if is_ours && found.is_some_and(|found| found.state != StepState::Waiting) {
+                    break;
+                }
+                assert!(tokio::time::Instant::now() < until, "step {step} did not begin");
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(delay)).await;
+            server.kill().await;
+            deaths += 1;
+            in_time += usize::from(stack.step(&site.id, step).await.state == StepState::Running);
+            server = Server::start(&stack).await;
+            let ended = stack.deployed(&asked).await;
+            live += usize::from(ended.state == DeploymentState::Success);
+            assert!(matches!(ended.state, DeploymentState::Success | DeploymentState::Failed), "{step} {delay}: {ended:?}");
+            let site = stack.reload(&site.id).await.unwrap();
+            assert_eq!(releases_that_answer(&stack, &site).await, [site.release_id.as_str()], "{step} {delay}");
+            if ended.state == DeploymentState::Success {
+                assert_eq!(Some(&site.release_id), ended.release_id.as_ref(), "{step} {delay}");
+            }
+            let until = tokio::time::Instant::now() + Duration::from_secs(20);
+            while held_by_docker(&site).await != WHOLE {
+                assert!(tokio::time::Instant::now() < until, "{step} {delay}: {:?}", held_by_docker(&site).await);
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+    server.kill().await;
+    eprintln!("{deaths} deaths, {in_time} of them within the step; {live} went live all the same");
+    assert!(live * 4 >= deaths * 3, "only {live} of {deaths} went live");
+    let left = std::fs::read_dir(stack.data.join("builds")).unwrap().count();
+    assert_eq!(left, 0, "folders of builds are left");
+    stack.tear_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn site_from_before_there_were_releases_gets_one_unnoticed() {
+    let stack = Stack::start().await;
+    let site = stack.site("Ada", "ada").await;
+    // As the version before left it: fixed names in the compose file, no label, no alias, a route to the names, no release on record.
+    let folder = stack.hosting.site_folder(&site);
+    let text = std::fs::read_to_string(folder.join("docker-compose.yaml")).unwrap();
+    let mut file: serde_json::Value = serde_yaml_ng::from_str(&text).unwrap();
+    for (name, service) in file["services"].as_object_mut().unwrap() {
+        service["container_name"] = format!("{}-{name}", site.prefix()).into();
+        service["labels"].as_object_mut().unwrap().remove("innkeeper.release");
+        if let Some(public) = service["networks"].get_mut("traefik-public") {
+            *public = serde_json::json!({});
+        }
+    }
+    std::fs::write(folder.join("docker-compose.yaml"), serde_yaml_ng::to_string(&file).unwrap()).unwrap();
+    kit::exec::Command::new("docker").args(["compose", "up", "--detach", "--force-recreate"]).dir(&folder).run().await.unwrap();
+    let route = stack.data.join("edge/dynamic").join(format!("{}.yaml", site.id));
+    let mut old = std::fs::read_to_string(&route).unwrap();
+    for service in ["www", "api", "alert"] {
+        old = old.replace(&format!("http://{}-{service}-{}:", site.id, site.release_id), &format!("http://{}-{service}:", site.prefix()));
+    }
+    std::fs::write(&route, old).unwrap();
+    stack.hosting.db.execute(sql("delete from release")).await.unwrap();
+    stack.until_answers(&site, "/api/health", 200).await;
+
+    let visitors = Visitors::come(&stack, &site, 2);
+    look_after(&stack).await;
+    let asked = deployments::newest(&stack.hosting.db, &Actor::cli().scope(), &site.id).await.unwrap().expect("a roll-out is asked for");
+    let renewed = stack.deployed(&asked).await;
+    assert_eq!((renewed.state, renewed.error.as_deref()), (DeploymentState::Success, None));
+    look_after(&stack).await;
+    assert_eq!(
+        deployments::newest(&stack.hosting.db, &Actor::cli().scope(), &site.id).await.unwrap().unwrap().id,
+        asked.id,
+        "asked for once"
+    );
+    let (asked, failed) = visitors.leave().await;
+    assert!(asked > 50 && failed == 0, "{failed} of {asked} failed");
+    let site = stack.reload(&site.id).await.unwrap();
+    assert_eq!(release_of(&stack, &site, "/").await, site.release_id.as_str());
+    assert_eq!(held_by_docker(&site).await, WHOLE);
     stack.tear_down().await;
 }
