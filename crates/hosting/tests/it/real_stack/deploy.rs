@@ -12,7 +12,7 @@ use hosting::reconcile::Deployments;
 use hosting::sites::Site;
 use kit::jobs::Reconciler;
 use kit::sql;
-use testkit::{Server, Stack, StackOptions};
+use testkit::{EngineGate, Server, Stack, StackOptions, Tries};
 use tokio::task::JoinHandle;
 
 use super::{WHOLE, docker, held_by_docker};
@@ -257,18 +257,7 @@ async fn deployments_survive_deaths_at_every_step() {
         for delay in [0, 60, 400] {
             let commit = stack.commit(&site, "main", &[("api/mark", &format!("{step} {delay}"))]).await;
             let asked = stack.ask_to_deploy(&site, &commit).await.unwrap();
-            let until = tokio::time::Instant::now() + Duration::from_secs(60);
-            loop {
-                let (operation, steps) = stack.newest(&site.id).await;
-                let found = steps.iter().find(|found| found.name == *step);
-                let is_ours = deployments::get(&stack.hosting.db, &Actor::cli().scope(), &asked.id).await.unwrap().operation_id.as_ref()
-                    == Some(&operation.id);
-                if is_ours && found.is_some_and(|found| found.state != StepState::Waiting) {
-                    break;
-                }
-                assert!(tokio::time::Instant::now() < until, "step {step} did not begin");
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
+            until_at_work(&stack, &site, &asked, step).await;
             tokio::time::sleep(Duration::from_millis(delay)).await;
             server.kill().await;
             deaths += 1;
@@ -339,5 +328,65 @@ async fn site_from_before_there_were_releases_gets_one_unnoticed() {
     let site = stack.reload(&site.id).await.unwrap();
     assert_eq!(release_of(&stack, &site, "/").await, site.release_id.as_str());
     assert_eq!(held_by_docker(&site).await, WHOLE);
+    stack.tear_down().await;
+}
+
+/// Waits until a step of the newest operation is at work.
+async fn until_at_work(stack: &Stack, site: &Site, deployment: &deployments::Deployment, step: &str) {
+    let until = tokio::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        let (operation, steps) = stack.newest(&site.id).await;
+        let asked = deployments::get(&stack.hosting.db, &Actor::cli().scope(), &deployment.id).await.unwrap();
+        let is_there = steps.iter().any(|found| found.name == step && found.state != StepState::Waiting);
+        if asked.operation_id.as_ref() == Some(&operation.id) && is_there {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < until, "step {step} did not begin");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn docker_that_goes_away_in_the_middle_costs_time_or_the_deployment_and_never_the_site() {
+    let stack = Stack::start_with(StackOptions { idle: true, tries: Tries::Two, ..StackOptions::default() }).await;
+    let gate = EngineGate::shut_in(&stack.data);
+    gate.open();
+    let server = Server::start_behind(&stack, &gate).await;
+    let site = stack.ask_for_site("Ada", "ada").await.unwrap();
+    stack.finished(&site.id).await.unwrap();
+    let visitors = Visitors::come(&stack, &site, 2);
+
+    // Away for a moment: the second try finds it.
+    let commit = stack.commit(&site, "main", &[("api/public/index.php", &api_with("one"))]).await;
+    let asked = stack.ask_to_deploy(&site, &commit).await.unwrap();
+    until_at_work(&stack, &site, &asked, "start_beside").await;
+    gate.shut();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    gate.open();
+    let ended = stack.deployed(&asked).await;
+    assert_eq!((ended.state, ended.error.as_deref()), (DeploymentState::Success, None));
+    assert_eq!(mark_of(&stack, &site).await, "one");
+
+    // Away for so long that it is given up: it ends as failed once Docker is back, and what it began is gone.
+    let live = stack.reload(&site.id).await.unwrap().release_id;
+    let commit = stack.commit(&site, "main", &[("api/public/index.php", &api_with("two"))]).await;
+    let asked = stack.ask_to_deploy(&site, &commit).await.unwrap();
+    until_at_work(&stack, &site, &asked, "start_beside").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    gate.shut();
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    gate.open();
+    let ended = stack.deployed(&asked).await;
+    assert_eq!(ended.state, DeploymentState::Failed);
+    assert_eq!(stack.reload(&site.id).await.unwrap().release_id, live);
+    assert_eq!(mark_of(&stack, &site).await, "one");
+    let until = tokio::time::Instant::now() + Duration::from_secs(20);
+    while held_by_docker(&site).await != WHOLE {
+        assert!(tokio::time::Instant::now() < until, "{:?}", held_by_docker(&site).await);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let (asked, failed) = visitors.leave().await;
+    assert!(asked > 200 && failed == 0, "{failed} of {asked} failed");
+    server.kill().await;
     stack.tear_down().await;
 }
