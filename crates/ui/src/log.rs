@@ -31,6 +31,17 @@ pub struct Line<'a> {
     pub severity: Severity,
     /// The words.
     pub text: Cow<'a, str>,
+    /// The words in colours, where there are any: stands in place of `text`.
+    pub pieces: Vec<Piece>,
+}
+
+/// Some letters of a line that look the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Piece {
+    /// Classes of the style sheet, such as `ansi-1 ansi-bold`; none for plain ones.
+    pub class: String,
+    /// The letters.
+    pub text: String,
 }
 
 /// Some lines of a log.
@@ -48,6 +59,8 @@ pub struct Log<'a> {
     pub empty: &'a str,
     /// Stays at the newest line as lines are added.
     pub follow: bool,
+    /// Lines will be added: there is a place for them from the first.
+    pub growing: bool,
     /// For an address of its own, and for htmx to add lines to (`{id}-lines`).
     pub id: &'a str,
 }
@@ -55,7 +68,7 @@ pub struct Log<'a> {
 /// Shows a log.
 pub fn block(log: Log<'_>) -> Markup {
     let id = (!log.id.is_empty()).then_some(log.id);
-    if log.lines.is_empty() {
+    if log.lines.is_empty() && !log.growing {
         return html! { div.log id=[id] { p.log-empty { (if log.empty.is_empty() { "No lines yet." } else { log.empty }) } } };
     }
     match log.collapsed.filter(|shown| *shown < log.lines.len()) {
@@ -100,7 +113,12 @@ pub fn line(line: &Line<'_>) -> Markup {
             @if !line.source.is_empty() { span.log-source { (line.source) } }
             // Never by colour alone; the usual needs no word.
             @if line.severity != Severity::Info { span.log-level { (severity) } }
-            span.log-text { (line.text) }
+            span.log-text {
+                @if line.pieces.is_empty() { (line.text) }
+                @for piece in &line.pieces {
+                    @if piece.class.is_empty() { (piece.text) } @else { span class=(piece.class) { (piece.text) } }
+                }
+            }
         }
     }
 }
@@ -108,7 +126,7 @@ pub fn line(line: &Line<'_>) -> Markup {
 fn scroller(log: &Log<'_>, lines: &[Line<'_>]) -> Markup {
     let id = (!log.id.is_empty() && log.collapsed.is_none()).then(|| format!("{}-lines", log.id));
     html! {
-        div.log-lines id=[id] data-foldable[log.foldable] role="log" aria-label=(log.label) aria-live="off" tabindex="0" data-follow[log.follow] {
+        div.log-lines id=[id] data-empty=[log.growing.then_some(log.empty)] data-foldable[log.foldable] role="log" aria-label=(log.label) aria-live="off" tabindex="0" data-follow[log.follow] {
             @for one in lines { (line(one)) }
         }
     }
@@ -123,6 +141,16 @@ mod tests {
         let lines: Vec<Line<'_>> = (0..8).map(|n| Line { text: format!("<line {n}>").into(), ..Line::default() }).collect();
         let shown = block(Log { lines: &lines, collapsed: Some(5), ..Log::default() }).into_string();
         assert!(shown.contains("Show 3 earlier lines") && shown.contains("&lt;line 7&gt;"));
+    }
+
+    #[test]
+    fn coloured_pieces_are_escaped_and_a_growing_log_has_its_place() {
+        let piece = |class: &str, text: &str| Piece { class: class.to_owned(), text: text.to_owned() };
+        let one = Line { pieces: vec![piece("", "<b>"), piece("ansi-1", "</span><script>")], ..Line::default() };
+        let shown = line(&one).into_string();
+        assert!(shown.contains("&lt;b&gt;<span class=\"ansi-1\">&lt;/span&gt;&lt;script&gt;</span>"), "{shown}");
+        let empty = block(Log { growing: true, id: "log", empty: "Nothing yet.", ..Log::default() }).into_string();
+        assert!(empty.contains("id=\"log-lines\" data-empty=\"Nothing yet.\""), "{empty}");
     }
 
     #[test]

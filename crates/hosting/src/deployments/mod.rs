@@ -4,9 +4,12 @@
 //! ([`steps`]): the release is built and started beside the one that serves, the route is switched, and only after the edge has
 //! answered with the new release does the old one drain and go. Whatever fails before that leaves the old release as it was.
 
+mod ask;
 pub mod build;
 pub mod checkout;
 pub mod cleanup;
+pub mod colours;
+mod follow;
 pub mod log;
 pub mod queue;
 pub mod releases;
@@ -19,11 +22,13 @@ use kit::db::{FromValue, Value};
 use kit::{Clock, Db, Error, Result, Timestamp, from_row, sql, text_enum};
 use serde::{Deserialize, Serialize};
 
+pub use ask::{BackTo, deploy, go_back};
+pub use follow::{Growth, Until, follow};
 pub use queue::{Place, Wish, cancel, place, request, rollback, supersede_and_enqueue};
 pub use releases::Release;
 
-use crate::operations::OperationId;
-use crate::sites::{self, ReleaseId, SiteId};
+use crate::operations::{self, Operation, OperationId, Step};
+use crate::sites::{self, ReleaseId, Site, SiteId};
 
 text_enum!(
     /// What a deployment came from.
@@ -261,6 +266,27 @@ pub async fn history(db: &Db, scope: &Scope, site: &SiteId, before: Option<&Depl
 /// The newest deployment of a site of the scope.
 pub async fn newest(db: &Db, scope: &Scope, site: &SiteId) -> Result<Option<Deployment>> {
     Ok(history(db, scope, site, None, 1).await?.pop())
+}
+
+/// The deployment whose release serves; none when that is from before there were any.
+pub async fn serving(db: &Db, site: &Site) -> Result<Option<Deployment>> {
+    // A way back makes an earlier release serve again: the newest of them is meant.
+    db.optional(
+        sql(COLUMNS)
+            .and("where site_id = $1 and release_id = $2 and served_at is not null")
+            .and("order by created_at desc, id desc limit 1")
+            .bind(&site.id)
+            .bind(&site.release_id),
+    )
+    .await
+}
+
+/// The operation that carries out a deployment of a site of the scope, with its steps; none while it waits.
+pub async fn work_of(db: &Db, scope: &Scope, deployment: &Deployment) -> Result<Option<(Operation, Vec<Step>)>> {
+    match &deployment.operation_id {
+        Some(operation) => operations::find_with_steps(db, scope, &deployment.site_id, operation).await,
+        None => Ok(None),
+    }
 }
 
 /// The deployment that an operation carries out.

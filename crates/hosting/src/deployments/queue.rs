@@ -72,10 +72,7 @@ pub async fn request(hosting: &Hosting, actor: &Actor, site: &SiteId, wish: &Wis
 
 /// As [`request`], in the caller's transaction; the caller calls [`dispatch`] once it is committed.
 pub async fn supersede_and_enqueue(tx: &Tx, hosting: &Hosting, site: &Site, actor: &Actor, wish: &Wish) -> Result<Deployment> {
-    adopt::refuse_adopted(site)?;
-    if site.state != SiteState::Active {
-        return Err(Error::conflict(format!("a site that is {} cannot be deployed", site.state)));
-    }
+    refuse_unless_active(site)?;
     let now = hosting.clock.now();
     let waiting: Vec<Deployment> = tx.all(sql(COLUMNS).and("where site_id = $1 and state = 'queued'").bind(&site.id)).await?;
     let environment_version = environment::current_version(tx, &site.id).await?;
@@ -115,6 +112,15 @@ pub async fn supersede_and_enqueue(tx: &Tx, hosting: &Hosting, site: &Site, acto
     let entry = Entry { action: "site.deploy", customer: Some(&site.customer_id), subject: site.id.as_str(), detail };
     audit::record(tx, &hosting.clock, actor, entry).await?;
     tx.one(sql(COLUMNS).and("where id = $1").bind(&id)).await
+}
+
+/// Only what serves can be replaced.
+pub(super) fn refuse_unless_active(site: &Site) -> Result<()> {
+    adopt::refuse_adopted(site)?;
+    if site.state != SiteState::Active {
+        return Err(Error::conflict(format!("a site that is {} cannot be deployed", site.state)));
+    }
+    Ok(())
 }
 
 /// Texts of others as they are stored: bounded, without control characters.

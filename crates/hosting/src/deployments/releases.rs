@@ -6,6 +6,7 @@ use accounts::Scope;
 use kit::{Clock, Context, Db, Error, Result, Timestamp, Tx, from_row, sql};
 
 use crate::sites::{self, ReleaseId, Site, SiteId};
+use crate::{Hosting, git};
 
 /// An immutable release of a site.
 #[derive(Debug, Clone)]
@@ -92,6 +93,15 @@ pub async fn kept(db: &Db, scope: &Scope, site: &SiteId) -> Result<Vec<Release>>
 pub(crate) async fn live_ones(db: &Db) -> Result<HashSet<String>> {
     let rows: Vec<(String,)> = db.all(sql("select release.id from release join site on site.release_id = release.id")).await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Which files below a folder `migrations` differ between two releases' commits: what a way back leaves in the database.
+pub async fn migrations_between(hosting: &Hosting, site: &Site, from: &Release, to: &Release) -> Result<Vec<String>> {
+    // The template's own state has no commit; nothing is known of it then.
+    if from.commit_hash == to.commit_hash || from.commit_hash.is_empty() || to.commit_hash.is_empty() {
+        return Ok(Vec::new());
+    }
+    git::changed_migrations(&hosting.repository(site), &from.commit_hash, &to.commit_hash).await
 }
 
 /// Notes that a release serves from now on.

@@ -1,11 +1,16 @@
 //! A site's own repository: bare, with the template as its first commit. Serving it is a surface of its own.
 
+mod commits;
+
 use std::path::Path;
 
 use kit::exec::Command;
 use kit::{Context, Result};
 
 use crate::files::storage;
+
+pub(crate) use commits::changed_migrations;
+pub use commits::{Commit, resolve};
 
 /// What never enters the repository: secrets, and what Innkeeper renders.
 const IGNORED: &str = ".env\ndocker-compose.yaml\ndeployment.log\nnode_modules/\n";

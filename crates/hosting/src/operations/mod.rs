@@ -395,6 +395,18 @@ pub async fn newest(db: &Db, scope: &Scope, site: &SiteId) -> Result<Option<(Ope
     Ok(Some((operation, steps)))
 }
 
+/// One operation of a site of the scope, with its steps.
+pub async fn find_with_steps(db: &Db, scope: &Scope, site: &SiteId, id: &OperationId) -> Result<Option<(Operation, Vec<Step>)>> {
+    sites::get(db, scope, site).await?;
+    let query = sql("select id, site_id, kind, service, state, requested_by, created_at, finished_at, error
+                     from site_operation where id = $1 and site_id = $2")
+    .bind(id)
+    .bind(site);
+    let Some(operation) = db.optional::<Operation>(query).await? else { return Ok(None) };
+    let steps = steps_of(db, id).await?;
+    Ok(Some((operation, steps)))
+}
+
 /// The last 20 operations of a site of the scope, newest first.
 pub async fn history(db: &Db, scope: &Scope, site: &SiteId) -> Result<Vec<Operation>> {
     sites::get(db, scope, site).await?;
