@@ -18,6 +18,10 @@ use crate::routes::BodyLimit;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Json<T>(pub T);
 
+/// A JSON body that may be left out, with its content type: all of its fields may be, too.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MaybeJson<T>(pub T);
+
 /// The fields of an HTML form.
 #[derive(Debug, Clone, Default)]
 pub struct Form<T>(pub T);
@@ -40,6 +44,20 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
         }
         let body = read_body(request, app).await?;
         from_json(&body).map(Json)
+    }
+}
+
+impl<T: DeserializeOwned + Default> FromRequest<App> for MaybeJson<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &App) -> Result<MaybeJson<T>, Failure> {
+        let declared = content_type(request.headers());
+        let body = read_body(request, app).await?;
+        match declared {
+            _ if body.is_empty() => Ok(MaybeJson(T::default())),
+            Some(kind) if kind == "application/json" || kind.ends_with("+json") => from_json(&body).map(MaybeJson),
+            _ => Err(Failure::because(Reason::UnsupportedType("application/json"))),
+        }
     }
 }
 

@@ -96,7 +96,7 @@ impl DeploymentId {
     }
 
     /// The name of the `number`th deployment (from 1) of the second in which `now` lies.
-    pub(crate) fn at(now: Timestamp, number: u32) -> DeploymentId {
+    pub fn at(now: Timestamp, number: u32) -> DeploymentId {
         let text = now.rfc3339();
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
         let (day, time) = digits.split_at(8.min(digits.len()));

@@ -7,6 +7,7 @@ mod audit;
 mod container;
 mod containers;
 mod customers;
+mod deployments;
 mod doctor;
 mod jobs;
 mod logs;
@@ -39,7 +40,7 @@ pub fn routes(all: Routes) -> Routes {
     let tokens = Access::May(Permission::OwnTokens);
     let sessions = Access::May(Permission::OwnAccount);
     let operate = Access::House(Permission::OperateHouse);
-    sites::routes(all)
+    deployments::routes(sites::routes(all))
         .api(Access::SignedIn, routes!(me::me))
         .api(Access::May(Permission::ReadSites), routes!(container::status))
         .api(Access::May(Permission::WriteSites), routes!(container::restart))

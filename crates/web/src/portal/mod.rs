@@ -12,6 +12,7 @@ pub(crate) mod suggestion;
 pub(crate) mod words;
 
 pub(crate) use link::to;
+pub(crate) use site::deployments::log::as_text as deployment_log_as_text;
 pub(crate) use site::health::uptime_bar;
 
 use accounts::Permission;
@@ -23,6 +24,7 @@ use crate::routes::{Access, Limits, Routes};
 pub fn routes(routes: Routes) -> Routes {
     let read = Access::May(Permission::ReadSites);
     let write = Access::May(Permission::WriteSites);
+    let deploy = Access::May(Permission::DeploySites);
     let as_it_comes = Limits { unhurried: true, ..Limits::default() };
     routes
         .get("/sites", read, list::page)
@@ -35,6 +37,13 @@ pub fn routes(routes: Routes) -> Routes {
         .get("/sites/{app}/logs", read, site::health::logs::page)
         .get("/sites/{app}/logs.txt", read, site::health::logs::download)
         .on("GET", "/sites/{app}/logs/follow", read, as_it_comes, get(site::health::logs::follow))
+        .get("/sites/{app}/deployments", read, site::deployments::page)
+        .post("/sites/{app}/deployments", deploy, site::deployments::actions::deploy)
+        .post("/sites/{app}/rollback", deploy, site::deployments::actions::roll_back)
+        .get("/sites/{app}/deployments/{deployment}", read, site::deployments::one::page)
+        .get("/sites/{app}/deployments/{deployment}/log.txt", read, site::deployments::log::download)
+        .on("GET", "/sites/{app}/deployments/{deployment}/log/follow", read, as_it_comes, get(site::deployments::log::follow))
+        .post("/sites/{app}/deployments/{deployment}/cancel", deploy, site::deployments::actions::cancel)
         .post("/sites/{app}/start", write, site::actions::start)
         .post("/sites/{app}/restart", write, site::health::restart)
         .post("/sites/{app}/stop", write, site::actions::stop)

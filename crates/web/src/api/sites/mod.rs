@@ -6,6 +6,7 @@ use accounts::{Actor, Permission};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use hosting::deployments;
 use hosting::names::{Host, SiteName, Subdomain};
 use hosting::operations::{self, OperationKind, OperationState};
 use hosting::sites::{self, AddressAnswer, SiteFilter, UpdateSite};
@@ -20,6 +21,7 @@ use crate::extract::{Json, Path, Query, all_or_complaints, created};
 use crate::portal::{self, asked, seen};
 use crate::respond::Answer;
 use crate::routes::{Access, Caller, Routes, routes};
+pub(super) use shapes::DoingStep;
 use shapes::{Availability, Detail, Doing, Made, Parts, Summary};
 
 /// Rows of a list, unless said otherwise, and at most.
@@ -183,8 +185,10 @@ async fn detail(app: &App, actor: &Actor, site: &Site) -> Result<Detail> {
     let history = operations::history(&app.db, &scope, &site.id).await?;
     let newest = operations::newest(&app.db, &scope, &site.id).await?;
     let is_busy = newest.as_ref().is_some_and(|(operation, _)| operation.state == OperationState::Running);
-    let (seen, head) = (seen::of_site(app, site, is_busy), shapes::head(&app.hosting, site).await);
-    let parts = Parts { site, seen: &seen, history: &history, newest: newest.as_ref(), head };
+    let seen = seen::of_site(app, site, is_busy);
+    let deployed = deployments::history(&app.db, &scope, &site.id, None, 20).await?;
+    let first_commit = shapes::first_commit(&app.hosting, site, &deployed).await;
+    let parts = Parts { site, seen: &seen, history: &history, newest: newest.as_ref(), deployed: &deployed, first_commit };
     Ok(Detail::of(&app.hosting, parts))
 }
 

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use hosting::operations::{self, Operation, OperationKind, OperationState, Step};
+use hosting::deployments::Deployment;
+use hosting::operations::{self, Operation, Step};
 use hosting::templates::Kind;
 use hosting::{Hosting, Site, SiteState, git};
 use kit::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::deployments::{Entry, history_of};
 use crate::portal::seen::Seen;
 
 /// A site that was just asked for.
@@ -110,8 +112,8 @@ pub struct Detail {
     ssl_error: Option<String>,
     /// Until when a deleted site can be restored.
     restorable_until: Option<String>,
-    /// What went live, newest first.
-    deployment_history: Vec<Deployment>,
+    /// What went live or was to, newest first: the last 20. `GET /api/sites/{app_id}/deployments` has all.
+    deployment_history: Vec<Entry>,
     /// What is being done to it, or was done last.
     operation: Option<Doing>,
 }
@@ -122,7 +124,8 @@ pub(super) struct Parts<'a> {
     pub seen: &'a Seen,
     pub history: &'a [Operation],
     pub newest: Option<&'a (Operation, Vec<Step>)>,
-    pub head: Option<String>,
+    pub deployed: &'a [Deployment],
+    pub first_commit: Option<String>,
 }
 
 impl Detail {
@@ -138,7 +141,7 @@ impl Detail {
             ssl_expires_at: site.certificate_expires_at.map(Timestamp::rfc3339),
             ssl_error: site.certificate_error.clone(),
             restorable_until: (site.state == SiteState::Archived).then(|| until.rfc3339()),
-            deployment_history: deployments(parts.history, parts.head.as_deref()),
+            deployment_history: history_of(parts.deployed, parts.history, parts.first_commit),
             operation: parts.newest.map(|(operation, steps)| Doing::of(operation, steps)),
         }
     }
@@ -148,55 +151,10 @@ fn container_status(seen: &Seen) -> BTreeMap<String, String> {
     seen.health.services.iter().map(|service| (service.service.clone(), service.reading.state.to_string())).collect()
 }
 
-/// One release that was made live, or was to be.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Deployment {
-    #[schema(example = "deploy-20260114-154500")]
-    deployment_id: String,
-    /// `success`, `failed` or `running`.
-    #[schema(example = "success")]
-    status: &'static str,
-    /// The commit that went live; `null` when it is not known any more.
-    commit_hash: Option<String>,
-    deployed_at: Option<String>,
-    #[schema(example = "45s")]
-    duration: Option<String>,
-}
-
-/// Until pushes are deployed, what makes a release live is creation and restoration.
-fn deployments(history: &[Operation], head: Option<&str>) -> Vec<Deployment> {
-    let mut head = head;
-    let makes_live = |operation: &&Operation| matches!(operation.kind, OperationKind::Create | OperationKind::Restore);
-    history
-        .iter()
-        .filter(makes_live)
-        .map(|operation| {
-            let took = operation.finished_at.map(|at| at.since(operation.created_at));
-            Deployment {
-                deployment_id: deployment_id(operation.created_at),
-                status: match operation.state {
-                    OperationState::Running => "running",
-                    OperationState::Done => "success",
-                    OperationState::Failed => "failed",
-                },
-                commit_hash: if operation.state == OperationState::Done { head.take().map(str::to_owned) } else { None },
-                deployed_at: operation.finished_at.map(Timestamp::rfc3339),
-                duration: took.map(|took| format!("{}s", took.as_millis().div_ceil(1000))),
-            }
-        })
-        .collect()
-}
-
-/// `deploy-20260114-154500`, from `2026-01-14T15:45:00Z`.
-fn deployment_id(at: Timestamp) -> String {
-    let digits: String = at.rfc3339().chars().filter(|letter| letter.is_ascii_digit() || *letter == 'T').collect();
-    format!("deploy-{}", digits.replace('T', "-"))
-}
-
-/// The commit that a living site's branch is at.
-pub(super) async fn head(hosting: &Hosting, site: &Site) -> Option<String> {
-    match site.state {
-        SiteState::Active | SiteState::Stopped if is_ours(site) => git::head(&hosting.repository(site)).await.ok(),
+/// The commit that the site was made of: what its branch is at while nothing was deployed; after that it is not looked for.
+pub(super) async fn first_commit(hosting: &Hosting, site: &Site, deployed: &[Deployment]) -> Option<String> {
+    match (deployed.is_empty(), site.state) {
+        (true, SiteState::Active | SiteState::Stopped) if is_ours(site) => git::head(&hosting.repository(site)).await.ok(),
         _ => None,
     }
 }
@@ -206,7 +164,7 @@ pub(super) async fn head(hosting: &Hosting, site: &Site) -> Option<String> {
 #[schema(as = Operation)]
 pub struct Doing {
     operation_id: String,
-    /// `create`, `start`, `stop`, `reconfigure`, `delete`, `restore` or `discard`.
+    /// `create`, `start`, `stop`, `reconfigure`, `restart`, `deploy`, `rollout`, `delete`, `restore` or `discard`.
     #[schema(example = "create")]
     kind: String,
     /// `running`, `done` or `failed`.
@@ -257,7 +215,7 @@ impl Doing {
 }
 
 impl DoingStep {
-    fn of(step: &Step) -> DoingStep {
+    pub(in crate::api) fn of(step: &Step) -> DoingStep {
         let took = step.started_at.zip(step.finished_at).map(|(from, until)| until.since(from));
         DoingStep {
             name: step.name.clone(),
@@ -279,14 +237,4 @@ pub struct Availability {
     #[schema(example = "mysite.sites.example.com")]
     pub(super) domain: String,
     pub(super) available: bool,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn deployments_are_named_by_their_second() {
-        assert_eq!(deployment_id(Timestamp(1_768_386_600_000)), "deploy-20260114-103000");
-    }
 }

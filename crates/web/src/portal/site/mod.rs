@@ -8,6 +8,7 @@ pub(super) mod adopted;
 mod archived;
 mod certificate;
 mod danger;
+pub(super) mod deployments;
 mod head;
 pub(super) mod health;
 mod history;
@@ -61,6 +62,7 @@ pub struct Asked {
 struct Facts {
     site: Site,
     newest: Option<(Operation, Vec<Step>)>,
+    deployment: Option<deployments::Newest>,
     seen: Seen,
     customer: Option<Customer>,
     url: String,
@@ -119,6 +121,7 @@ impl Facts {
             may_write: actor.can(Permission::WriteSites),
             may_examine: scope.is_house() && actor.can(Permission::OperateHouse),
             now: app.clock.now(),
+            deployment: deployments::Newest::of(app, actor, id).await?,
             site,
             newest,
             customer,
@@ -140,8 +143,9 @@ impl Facts {
 
     /// The operation that is at work or stopped badly, with its steps.
     fn unfinished(&self) -> Option<&(Operation, Vec<Step>)> {
-        // A restart is told of where it was asked for.
-        self.newest.as_ref().filter(|(operation, _)| operation.state != OperationState::Done && operation.kind != OperationKind::Restart)
+        // A restart is told of where it was asked for, and a deployment has a card and pages of its own.
+        let has_its_own_place = |kind| matches!(kind, OperationKind::Restart | OperationKind::Deploy | OperationKind::Rollout);
+        self.newest.as_ref().filter(|(operation, _)| operation.state != OperationState::Done && !has_its_own_place(operation.kind))
     }
 
     /// Whether it failed while it was being made, so that it can be given up without losing anything.
@@ -242,6 +246,7 @@ fn changing(facts: &Facts) -> Markup {
     html! {
         (head::head(facts))
         @if let Some((operation, steps)) = facts.unfinished() { (progress::card(facts, operation, steps)) }
+        @else if let (Some(deployment), SiteState::Active) = (&facts.deployment, facts.site.state) { (deployments::card(deployment, facts.now)) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The steps of what is being done to a site, and what to do when one failed.
 
 use hosting::operations::{self, Operation, OperationKind, OperationState, StepState};
+use kit::Timestamp;
 use maud::{Markup, html};
 use ui::badge::{self, Status};
 use ui::button::{self, Button, Kind};
@@ -56,6 +57,15 @@ fn hint(operation: &Operation, not_begun: bool) -> &'static str {
 }
 
 fn one<'a>(facts: &Facts, step: &'a operations::Step) -> Step<'a> {
+    let shown = self::step(step, facts.now);
+    match step.state {
+        StepState::Failed => Step { error: format!("{} {}", shown.error, advice(facts, &step.name)).into(), ..shown },
+        _ => shown,
+    }
+}
+
+/// A step with its time and what came out of it.
+pub(super) fn step(step: &operations::Step, now: Timestamp) -> Step<'_> {
     let state = match step.state {
         StepState::Waiting => State::Waiting,
         StepState::Running => State::Running,
@@ -63,7 +73,7 @@ fn one<'a>(facts: &Facts, step: &'a operations::Step) -> Step<'a> {
         StepState::Failed => State::Failed,
     };
     let until = match step.state {
-        StepState::Running => Some(facts.now.0),
+        StepState::Running => Some(now.0),
         _ => step.finished_at.map(|at| at.0),
     };
     let took = step.started_at.zip(until).map(|(from, until)| u64::try_from(until - from.0).unwrap_or(0));
@@ -79,7 +89,7 @@ fn one<'a>(facts: &Facts, step: &'a operations::Step) -> Step<'a> {
             _ => step.detail.as_deref().unwrap_or_default().into(),
         },
         error: match step.state {
-            StepState::Failed => format!("{} {}", sentence(failure), advice(facts, &step.name)).into(),
+            StepState::Failed => sentence(failure).into(),
             _ => "".into(),
         },
         ..Step::default()

@@ -366,6 +366,7 @@ fn as_shown(line: &Line, now: Timestamp) -> log::Line<'_> {
             Severity::Error => log::Severity::Error,
         },
         text: line.text.as_str().into(),
+        ..log::Line::default()
     }
 }
 

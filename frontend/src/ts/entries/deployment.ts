@@ -1,0 +1,2 @@
+// The page of one deployment.
+import "../deployment-log";
