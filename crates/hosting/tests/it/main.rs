@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod adopt;
+mod asked;
 mod doctor;
 mod house;
 mod operations;

@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod customer;
 mod demo;
+mod deploy;
 mod doctor;
 mod images;
 mod member;
@@ -27,6 +28,7 @@ pub enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),
     Migrate(migrate::Migrate),
+    Deploy(deploy::Deploy),
     #[command(subcommand)]
     Site(site::SiteCommand),
     #[command(subcommand)]
@@ -60,7 +62,8 @@ impl Command {
             Command::Serve(command) => command.run(config, output).await,
             Command::Demo(command) => command.run(config, output).await,
             Command::Migrate(command) => command.run(config, output).await,
-            Command::Site(command) => command.run(config, output).await,
+            Command::Deploy(command) => return command.run(config, output).await,
+            Command::Site(command) => return command.run(config, output).await,
             Command::Customer(command) => command.run(config, output).await,
             Command::Member(command) => command.run(config, output).await,
             Command::Token(command) => command.run(config, output).await,

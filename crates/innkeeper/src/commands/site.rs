@@ -1,5 +1,6 @@
 //! `innkeeper site`.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use accounts::{Actor, CustomerId, Scope};
@@ -17,6 +18,7 @@ use web::App;
 use web::config::Config;
 
 use super::adopted::{self, Adopt};
+use super::deploy;
 use crate::output::{Output, table};
 use crate::{data_folder, open, work};
 
@@ -78,6 +80,29 @@ pub enum SiteCommand {
     },
     /// Tries what failed again, from the step where it stopped.
     Retry(OneSite),
+    /// Lists the deployments of a site, newest first.
+    Deployments {
+        /// The site's id.
+        site: String,
+        /// How many.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
+        limit: u32,
+    },
+    /// Makes an earlier release serve again, without a build, and waits for the verdict (0 or 1).
+    Rollback {
+        /// The site's id.
+        site: String,
+        /// A kept release, or the deployment that made it live; what served before when left out.
+        #[arg(long)]
+        to: Option<String>,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Stops a deployment that has no verdict yet.
+    CancelDeployment {
+        /// The deployment's id.
+        deployment: String,
+    },
     /// Takes a container that was here before into the books: watched, shown, restarted, and nothing else.
     Adopt(Adopt),
     /// Forgets an adopted container, which stays as it is.
@@ -101,15 +126,20 @@ pub struct OneSite {
 pub struct Wait {
     /// Return at once; a running server does the work.
     #[arg(long)]
-    no_wait: bool,
+    pub(super) no_wait: bool,
 }
 
 impl SiteCommand {
-    /// Runs it.
-    pub async fn run(self, config: Config, output: Output) -> Result<()> {
+    /// Runs it; the code is what the process ends with when nothing failed.
+    pub async fn run(self, config: Config, output: Output) -> Result<ExitCode> {
         let app = open::app_of_command(config).await?;
         let actor = Actor::cli();
         match self {
+            SiteCommand::Rollback { site, to, wait } => {
+                return deploy::roll_back(&app, &actor, &site, to.as_deref(), wait.no_wait, output).await;
+            }
+            SiteCommand::Deployments { site, limit } => deploy::list(&app, &site, limit, output).await,
+            SiteCommand::CancelDeployment { deployment } => deploy::cancel(&app, &actor, &deployment, output).await,
             SiteCommand::Create { customer, kind, name, subdomain, wait } => {
                 let customer = CustomerId::parse(&customer)?;
                 accounts::customers::get(&app.db, &actor.scope(), &customer).await?;
@@ -155,6 +185,7 @@ impl SiteCommand {
                 wait_and_show(&app, site, one.wait, output).await
             }
         }
+        .map(|()| ExitCode::SUCCESS)
     }
 }
 
@@ -238,6 +269,7 @@ async fn until_over(app: &App, id: &SiteId, output: Output) -> Result<()> {
                 let (title, reason) = step.map_or(("Work", None), |step| (operations::title(&step.name), step.error.as_deref()));
                 let reason = reason.or(operation.error.as_deref()).unwrap_or("no reason was recorded");
                 let next = match operation.kind {
+                    OperationKind::Deploy | OperationKind::Rollout => format!("`innkeeper site deployments {id}` shows what became of it"),
                     OperationKind::Restart => format!("`innkeeper site restart {id}` tries again in half a minute"),
                     _ => format!("`innkeeper site retry {id}` goes on from there"),
                 };

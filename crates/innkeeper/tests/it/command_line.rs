@@ -184,3 +184,111 @@ fn adopting_names_what_is_missing_and_asks_docker_for_nothing_hostile() {
         assert!(output.status.code() == Some(code) && said.contains(wanted), "{args:?}: {said}");
     }
 }
+
+/// A site that serves, as far as the books and its repository say; the ids of customer and site, and its newest commit.
+fn site_with_repository(house: &House) -> (String, String, String) {
+    let id_of = |said: &str, prefix: &str, not: &str| {
+        said.split('"').find(|word| word.starts_with(prefix) && *word != not).expect("an id").to_owned()
+    };
+    let customer = id_of(&house.json(&["customer", "create", "--name", "Ada"]), "cust_", "");
+    house.json(&["member", "add", "--email", "ada@example.test", "--name", "Ada", "--customer", &customer]);
+    house.run(&["site", "create", "--customer", &customer, "--name", "x", "--subdomain", "ada", "--no-wait"]);
+    let site = id_of(&house.json(&["site", "list"]), "app_", "app_id");
+    sqlite(&house.data, "update site set state = 'active'");
+    sqlite(&house.data, "update site_operation set state = 'done', finished_at = 1");
+    sqlite(&house.data, "update job set state = 'done', finished_at = 1");
+    let bare = house.data.join("git").join(format!("{site}.git"));
+    let work = house.data.with_extension("work");
+    let git = |folder: &std::path::Path, args: &[&str]| {
+        #[expect(clippy::disallowed_methods, reason = "a customer's git")]
+        let output = std::process::Command::new("git").args(args).current_dir(folder).output().expect("git runs");
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+        text(&output.stdout).trim().to_owned()
+    };
+    std::fs::create_dir_all(&work).expect("a folder");
+    git(&work, &["init", "--quiet", "--initial-branch=main"]);
+    std::fs::write(work.join("README"), "first").expect("a file");
+    git(&work, &["add", "--all"]);
+    let who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.test"];
+    git(&work, &[who.as_slice(), &["commit", "--quiet", "--message", "First \u{1b}[31mred"]].concat());
+    git(&house.data, &["clone", "--quiet", "--bare", work.to_str().expect("a path"), bare.to_str().expect("a path")]);
+    let head = git(&work, &["rev-parse", "HEAD"]);
+    (customer, site, head)
+}
+
+#[test]
+fn deployments_are_asked_for_listed_and_stopped_from_the_command_line() {
+    let house = House::new();
+    let (customer, site, head) = site_with_repository(&house);
+    let deploy = |customer: &str, site: &str, more: &[&str]| {
+        house.run(&[&["deploy", "--customer-uuid", customer, "--app-id", site, "--no-wait", "--json"], more].concat())
+    };
+    for (customer, site, more, code, wanted) in [
+        (customer.as_str(), site.as_str(), ["--commit", "0123456789abcdef"].as_slice(), 2, "neither a commit nor a branch"),
+        (&customer, &site, &["--commit=--upload-pack=id"], 2, "neither a commit nor a branch"),
+        (&customer, &site, &["--commit", "HEAD~1"], 2, "neither a commit nor a branch"),
+        (&customer, "app_aaaaaaaa", &[], 3, "not found"),
+        (&customer, "../x", &[], 3, "not found"),
+        ("cust_aaaaaaaaaaaa", &site, &[], 3, "not found"),
+    ] {
+        let output = deploy(customer, site, more);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{more:?}: {said}");
+        assert!(said.contains(wanted), "{more:?}: {said}");
+    }
+    let made = text(&deploy(&customer, &site, &["--commit", &head[..8]]).stdout);
+    assert!(made.contains(&head) && made.contains("\"status\": \"running\"") && made.contains("\"kind\": \"manual\""), "{made}");
+    let waiting = text(&deploy(&customer, &site, &[]).stdout);
+    assert!(waiting.contains("\"status\": \"queued\"") && waiting.contains("\"branch\": \"main\""), "{waiting}");
+    let id = waiting.split('"').find(|word| word.starts_with("deploy-")).expect("an id").to_owned();
+    let listed = text(&house.run(&["site", "deployments", &site]).stdout);
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+    assert!(
+        listed.contains(&head[..7]) && listed.contains("First") && !listed.contains('\u{1b}'),
+        "nothing in it steers a terminal: {listed}"
+    );
+
+    assert!(text(&house.run(&["site", "cancel-deployment", &id]).stdout).contains("is cancelled"));
+    let again = house.run(&["site", "cancel-deployment", &id]);
+    assert_eq!(again.status.code(), Some(4), "{}", text(&again.stderr));
+    assert_eq!(house.run(&["site", "cancel-deployment", "deploy-x"]).status.code(), Some(3));
+    let back = house.run(&["site", "rollback", &site]);
+    assert_eq!(back.status.code(), Some(4), "{}", text(&back.stderr));
+    assert!(text(&back.stderr).contains("no earlier release"), "{}", text(&back.stderr));
+    assert_eq!(house.run(&["site", "rollback", &site, "--to", "--x"]).status.code(), Some(2));
+    assert_eq!(house.run(&["site", "rollback", &site, "--to", "rel_aaaaaaaaaaaaaaaaaa"]).status.code(), Some(3));
+}
+
+#[test]
+fn a_deployment_that_is_waited_for_tells_its_verdict_by_the_exit_code() {
+    let house = House::new();
+    let (customer, site, _) = site_with_repository(&house);
+    house.run(&["deploy", "--customer-uuid", &customer, "--app-id", &site, "--no-wait"]);
+    // Somebody else ends it, well or badly, while the command waits beside them.
+    for (state, code, word) in
+        [("success", 0, "is live"), ("failed", 1, "What served before still serves"), ("superseded", 1, "superseded")]
+    {
+        sqlite(&house.data, "update deployment set state = 'failed', finished_at = 1 where state in ('queued', 'running')");
+        sqlite(&house.data, "update job set state = 'done', finished_at = 1");
+        // What runs on the site keeps the next one in the queue, where no worker of the command begins it.
+        sqlite(&house.data, "update site_operation set state = 'running', finished_at = null where kind = 'deploy'");
+        let mut child = house
+            .command()
+            .args(["deploy", "--customer-uuid", &customer, "--app-id", &site])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let started = std::time::Instant::now();
+        while started.elapsed() < std::time::Duration::from_secs(20) && child.try_wait().expect("it is asked").is_none() {
+            let statement =
+                format!("update deployment set state = '{state}', served_at = 2, started_at = 1, finished_at = 2 where state = 'queued'");
+            sqlite(&house.data, &statement);
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        let output = child.wait_with_output().expect("it ends");
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{state}: {said} {}", text(&output.stderr));
+        assert!(said.contains(word), "{state}: {said}");
+    }
+}

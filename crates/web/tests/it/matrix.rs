@@ -120,7 +120,11 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
         let id = app.db.write(async |tx| app.mailer.queue(&tx, &mail).await).await.unwrap();
         names.push(("{mail}", id.to_string()));
     }
-    if row.path.contains("{app") {
+    if row.path.contains("{deployment") {
+        let site = site(test, &customer).await;
+        let deployment = failed_deployment(test, &site).await;
+        names.extend([("{deployment}", deployment.clone()), ("{deployment_id}", deployment), ("{app}", site.clone()), ("{app_id}", site)]);
+    } else if row.path.contains("{app") {
         let site = site(test, &customer).await;
         names.extend([("{app}", site.clone()), ("{app_id}", site)]);
     }
@@ -277,4 +281,17 @@ async fn site(test: &TestApp, customer: &CustomerId) -> String {
         custom_domain: None,
     };
     hosting::sites::create(&test.app.hosting, &Actor::cli(), customer, &new).await.unwrap().id.to_string()
+}
+
+/// A deployment of a site that has its verdict: nothing more comes of it.
+async fn failed_deployment(test: &TestApp, site: &str) -> String {
+    static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(2);
+    let id = format!("deploy-20260114-103000-{}", NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+    let now = test.app.clock.now();
+    let insert =
+        "insert into deployment (id, site_id, kind, state, branch, commit_hash, subject, author, requested_by, environment_version,
+                                          created_at, finished_at)
+                  values ($1, $2, 'push', 'failed', 'main', '', '', '', 'Ada', 0, $3, $3)";
+    test.app.db.execute(sql(insert).bind(&id).bind(site).bind(now)).await.unwrap();
+    id
 }

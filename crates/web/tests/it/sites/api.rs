@@ -205,6 +205,7 @@ async fn somebody_elses_site_is_not_there() {
             ("PATCH", ..) => ask.json(&json!({ "site_name": "Mine" })),
             (_, true, _) => ask.form(&[("confirm_name", "Atelier")]),
             (_, _, true) => ask.form(&[("site_name", "Mine")]),
+            ("POST", ..) if path.ends_with("/deployments") || path.ends_with("/rollback") => ask.form(&[]),
             _ if path.ends_with("/status-page") => ask.form(&[("public", "yes")]),
             _ => ask,
         };

@@ -2,6 +2,7 @@
 
 mod adopted;
 mod api;
+mod deployments;
 mod figures;
 mod logs;
 mod pages;

@@ -73,7 +73,7 @@ fn at_work(newest: &Newest) -> Markup {
     }
     let label = format!("{done} of {all} steps done");
     html! {
-        div.gap-small { (feedback::progress(&label, done as f64 / all.max(1) as f64)) }
+        div.gap { (feedback::progress(&label, done as f64 / all.max(1) as f64)) }
         p.hint { (label) @if let Some(step) = current { ": " (operations::title(&step.name)) } ". What serves now goes on serving." }
     }
 }

@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn evidence_of_any_shape_becomes_rows() {
-        let value = serde_json::json!({ "verdict": "rolled_back", "old": { "error_rate": 0.01, "restarts": 0 }, "new_paths": ["<b>"], "x": null });
+        let value =
+            serde_json::json!({ "verdict": "rolled_back", "old": { "error_rate": 0.01, "restarts": 0 }, "new_paths": ["<b>"], "x": null });
         let mut rows = Vec::new();
         flatten("", &value, &mut rows);
         let row = |name: &str, text: &str| (name.to_owned(), text.to_owned());

@@ -215,7 +215,10 @@ fn verdict(facts: &Facts) -> Markup {
         },
         DeploymentState::Success if deployment.watched_until.is_some_and(|until| until.0 > now.0) && facts.is_serving => {
             let left = deployment.watched_until.map_or(0, |until| u64::try_from(until.0 - now.0).unwrap_or(0));
-            let text = format!("It is watched for {} more; if it does worse than the one before, that one comes back by itself.", format::duration(left));
+            let text = format!(
+                "It is watched for {} more; if it does worse than the one before, that one comes back by itself.",
+                format::duration(left)
+            );
             (Tone::Ok, "Visitors get this release".to_owned(), text)
         }
         DeploymentState::Success if facts.is_serving => (Tone::Ok, "Visitors get this release".to_owned(), String::new()),
@@ -267,7 +270,9 @@ fn failure(facts: &Facts) -> String {
         Some("build") => "Mend what the last lines name and push again.",
         Some("migrate") => "Mend the migration and push again; what it had done to the database by then stays.",
         Some("start_beside") => "The new containers did not get healthy: their last words are in the log. Mend that and push again.",
-        Some("switch") => "The containers were healthy, but no visitor would have got an answer. Try again; if it fails the same way, ask the people who run this server.",
+        Some("switch") => {
+            "The containers were healthy, but no visitor would have got an answer. Try again; if it fails the same way, ask the people who run this server."
+        }
         _ => "Try again; if it fails the same way, ask the people who run this server.",
     };
     format!("{} What served before still serves; visitors noticed nothing. {advice}", sentence(reason.unwrap_or("no reason was recorded")))
