@@ -188,6 +188,25 @@ async fn hostile_names_are_text_on_every_page_and_themselves_in_json() {
 }
 
 #[tokio::test]
+async fn what_was_taken_back_shows_its_evidence() {
+    let house = House::new().await;
+    let id = house.deploy().await;
+    house.ends(&id, "rolled_back", None).await;
+    let evidence = json!({
+        "verdict": "rolled_back", "reason": "12 of 100 answers failed", "counted_before": { "requests": 7, "server_errors": 7 },
+        "old": { "requests": 2000, "server_errors": 1 }, "new": { "requests": 100, "server_errors": 12 }, "restarts": 3, "as_of": 1_768_386_600_000_i64,
+    });
+    house.set("evidence", &id, &evidence.to_string()).await;
+    let page = house.page(&format!("/deployments/{id}")).await;
+    for words in
+        ["Taken back by itself", "12 of 100 answers failed. The release before serves again.", "1 of 2,000", "12 of 100", "12.0\u{a0}%"]
+    {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(house.page("").await.contains("The release before serves again."));
+}
+
+#[tokio::test]
 async fn a_failed_deployment_says_why_and_that_the_site_is_as_it_was() {
     let house = House::new().await;
     let id = house.deploy().await;
