@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use kit::{Error, FieldError, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::git::providers::ProviderKind;
+pub use crate::git::providers::settings::{BitbucketConfig, GithubConfig, validate as validate_providers};
+
 /// Section `[hosting]`: where sites live and how many there may be.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,6 +17,8 @@ pub struct HostingConfig {
     pub base_domain: String,
     /// The address that DNS records point to; shown to customers. Empty shows none.
     pub public_ip: String,
+    /// Where the repositories of new sites are made: `embedded`, `github` or `bitbucket`.
+    pub repositories: ProviderKind,
     /// Sites that one customer may have, archived ones not counted.
     pub sites_per_customer: u32,
     /// Operations on different sites that run at once.

@@ -37,7 +37,8 @@ use kit::bus::Bus;
 use kit::secrets::InstanceKey;
 use kit::{Clock, Db, Error, Result};
 
-pub use config::{EdgeConfig, HostingConfig};
+pub use config::{BitbucketConfig, EdgeConfig, GithubConfig, HostingConfig};
+use git::providers::Providers;
 use names::Host;
 use proxy::Proxy;
 use runtime::Runtime;
@@ -61,6 +62,8 @@ pub struct Parts {
     pub config: HostingConfig,
     /// Section `[edge]`.
     pub edge: EdgeConfig,
+    /// Where sites' repositories are.
+    pub providers: Providers,
     /// Traefik.
     pub proxy: Proxy,
     /// Docker.
@@ -99,6 +102,10 @@ pub struct Ingredients {
     pub config: HostingConfig,
     /// Section `[edge]`.
     pub edge: EdgeConfig,
+    /// Section `[github]`.
+    pub github: GithubConfig,
+    /// Section `[bitbucket]`.
+    pub bitbucket: BitbucketConfig,
     /// Where people reach Innkeeper itself.
     pub public_url: String,
     /// The data folder.
@@ -108,9 +115,10 @@ pub struct Ingredients {
 impl Hosting {
     /// Prepares the folders; starts nothing and asks nothing of Docker.
     pub fn open(ingredients: Ingredients) -> Result<Hosting> {
-        let Ingredients { db, clock, key, bus, config, edge, public_url, data } = ingredients;
+        let Ingredients { db, clock, key, bus, config, edge, github, bitbucket, public_url, data } = ingredients;
         config.validate()?;
         edge.validate()?;
+        let providers = Providers::new(config.repositories, &github, &bitbucket)?;
         for folder in ["sites", "git", "edge", "backups/archives", "cache", "builds", "deployments"] {
             files::create_folder(&data.join(folder))?;
         }
@@ -125,6 +133,7 @@ impl Hosting {
             bus,
             config,
             edge,
+            providers,
             proxy,
             runtime,
             board: probes::Board::default(),
@@ -166,7 +175,12 @@ impl Hosting {
 
     /// Where a customer clones a site's repository from.
     pub fn repository_url(&self, site: &Site) -> String {
-        format!("{}/git/{}.git", self.public_url.trim_end_matches('/'), site.id)
+        site.outside_url.clone().unwrap_or_else(|| self.embedded_url(&site.id))
+    }
+
+    /// Where the embedded repository of a site is served.
+    pub(crate) fn embedded_url(&self, site: &SiteId) -> String {
+        format!("{}/git/{site}.git", self.public_url.trim_end_matches('/'))
     }
 
     /// The site's address for browsers.

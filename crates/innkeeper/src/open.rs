@@ -46,6 +46,8 @@ pub async fn app(config: Config) -> Result<App> {
         bus: bus.clone(),
         config: config.hosting.clone(),
         edge: config.edge.clone(),
+        github: config.github.clone(),
+        bitbucket: config.bitbucket.clone(),
         public_url: config.server.public_url.to_string(),
         data: config.server.data.clone(),
     })?;

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use hosting::Hosting;
 use hosting::archive::PurgeArchives;
+use hosting::deployments::status::TellProvider;
+use hosting::git::deliveries;
+use hosting::git::heads::Heads;
+use hosting::git::pushed::DeployPushed;
 use hosting::operations::RunOperation;
 use hosting::reconcile::{Certificates, Deployments, Edge, Templates};
 use kit::Result;
@@ -53,7 +57,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// The jobs that a person may wait for; without schedules and reconcilers.
 fn jobs() -> Registry<Work> {
-    Registry::default().job::<SendMail>().job::<RunOperation>()
+    Registry::default().job::<SendMail>().job::<RunOperation>().job::<DeployPushed>().job::<TellProvider>()
 }
 
 /// The runner of a server.
@@ -61,8 +65,10 @@ pub fn runner(app: &App) -> Runner<Work> {
     let registry = jobs()
         .schedule(HOUR, &PurgeArchives {})
         .schedule(24 * HOUR, &Sweep {})
+        .schedule(24 * HOUR, &deliveries::Sweep {})
         .reconciler(Edge)
         .reconciler(Deployments)
+        .reconciler(Heads::default())
         .reconciler(Certificates::default())
         .reconciler(Templates);
     of(app, registry)

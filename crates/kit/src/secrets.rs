@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
 use rand::RngExt;
 use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -66,6 +67,13 @@ pub fn sha256_hex(data: impl AsRef<[u8]>) -> String {
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// HMAC-SHA-256 of `data` in lower-case hex, as webhooks are signed.
+pub fn hmac_sha256_hex(key: &str, data: &[u8]) -> String {
+    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key.as_bytes()).expect("HMAC takes keys of any length");
+    mac.update(data);
+    hex(&mac.finalize().into_bytes())
 }
 
 /// Compares in time that does not depend on where the texts differ.
@@ -174,6 +182,18 @@ mod tests {
         assert_eq!(InstanceKey::load_or_create(&path).unwrap().open("a", &sealed).unwrap().reveal(), "b");
         std::fs::write(&path, b"short").unwrap();
         assert!(InstanceKey::load_or_create(&path).is_err());
+    }
+
+    #[test]
+    fn hmac_is_that_of_rfc_4231_and_of_githubs_documentation() {
+        assert_eq!(
+            hmac_sha256_hex("Jefe", b"what do ya want for nothing?"),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+        assert_eq!(
+            hmac_sha256_hex("It's a Secret to Everybody", b"Hello, World!"),
+            "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+        );
     }
 
     #[test]

@@ -9,11 +9,12 @@ use accounts::customers::{self, NewCustomer};
 use accounts::members::{self, NewMember};
 use accounts::{Actor, Currency, CustomerId, CustomerName, Email, PersonName, Role};
 use hosting::deployments::{self, Deployment, DeploymentKind, Wish};
+use hosting::git::providers::ProviderKind;
 use hosting::names::{SiteName, Subdomain};
 use hosting::operations::{self, Operation, OperationKind, OperationState, RunOperation, Step};
 use hosting::sites::{self, NewSite, Site, SiteId};
 use hosting::templates::Kind;
-use hosting::{EdgeConfig, Hosting, HostingConfig, Ingredients};
+use hosting::{BitbucketConfig, EdgeConfig, GithubConfig, Hosting, HostingConfig, Ingredients};
 use kit::bus::Bus;
 use kit::db::migrations;
 use kit::jobs::{Registry, Runner};
@@ -312,6 +313,7 @@ pub(crate) async fn open(data: &Path, surroundings: &Surroundings, options: &Sta
         config: HostingConfig {
             base_domain: "sites.test".to_owned(),
             public_ip: String::new(),
+            repositories: ProviderKind::Embedded,
             sites_per_customer: options.sites_per_customer.unwrap_or(50),
             parallel_operations: 6,
             parallel_deployments: 2,
@@ -342,6 +344,8 @@ pub(crate) async fn open(data: &Path, surroundings: &Surroundings, options: &Sta
             hsts_seconds: 31_536_000,
             image: "traefik:v3".to_owned(),
         },
+        github: GithubConfig::default(),
+        bitbucket: BitbucketConfig::default(),
         public_url: "http://127.0.0.1:8080".to_owned(),
         data: data.to_owned(),
     })

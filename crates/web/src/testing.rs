@@ -112,6 +112,8 @@ impl TestApp {
             bus: bus.clone(),
             config: config.hosting.clone(),
             edge: config.edge.clone(),
+            github: config.github.clone(),
+            bitbucket: config.bitbucket.clone(),
             public_url: config.server.public_url.origin().to_owned(),
             data: folder.path().to_owned(),
         })

@@ -10,7 +10,7 @@ use accounts::Actor;
 use accounts::audit::{self, Entry};
 use kit::{Db, Error, Result, Timestamp, Tx, sql};
 
-use super::{COLUMNS, Deployment, DeploymentId, DeploymentKind, DeploymentState, fresh_id, releases};
+use super::{COLUMNS, Deployment, DeploymentId, DeploymentKind, DeploymentState, fresh_id, releases, status};
 use crate::operations::{self, OperationKind};
 use crate::sites::{self, ReleaseId, Site, SiteId, SiteState};
 use crate::{Hosting, adopt, environment};
@@ -208,6 +208,7 @@ async fn begin_next(tx: &Tx, hosting: &Hosting) -> Result<Option<SiteId>> {
         .bind(&operation),
     )
     .await?;
+    status::announce(tx, hosting, &id).await?;
     // Its watch is over: what it watches is about to be replaced.
     tx.execute(sql("update deployment set watched_until = null where site_id = $1 and watched_until is not null").bind(&site)).await?;
     Ok(Some(site))

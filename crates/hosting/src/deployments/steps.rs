@@ -7,7 +7,7 @@ use kit::{Error, Result, sql};
 
 use super::log::LogWriter;
 use super::releases::{self, NewRelease, Release};
-use super::{Deployment, DeploymentId, DeploymentKind, DeploymentState, build, checkout, of_operation, queue, rollout, watch};
+use super::{Deployment, DeploymentId, DeploymentKind, DeploymentState, build, checkout, of_operation, queue, rollout, status, watch};
 use crate::operations::{Operation, OperationState, template_of};
 use crate::sites::{self, ReleaseId, Site};
 use crate::{Hosting, environment, files};
@@ -171,6 +171,7 @@ async fn switch(hosting: &Hosting, deployment: &Deployment, site: &Site, log: &L
             )
             .await?;
             releases::went_live(&tx, &hosting.clock, &next.release.id).await?;
+            status::announce(&tx, hosting, &deployment.id).await?;
             sites::record_deployed_in(&tx, &hosting.clock, &site.id).await
         })
         .await?;
@@ -218,6 +219,7 @@ pub(crate) async fn abandon(hosting: &Hosting, operation: &Operation, error: &st
                 .bind(error),
         )
         .await?;
+    status::announce_now(hosting, &deployment.id).await?;
     hosting.signal(&site);
     Ok(())
 }

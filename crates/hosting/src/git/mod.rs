@@ -1,4 +1,13 @@
 //! A site's own repository: bare, with the template as its first commit. Serving it is a surface of its own.
+//!
+//! Where the site's repository is at a provider ([`providers`]), the bare one here is a copy that holds what was deployed.
+
+pub mod deliveries;
+pub mod heads;
+pub mod outside;
+pub mod providers;
+pub mod pushed;
+pub mod repositories;
 
 mod commits;
 
@@ -18,7 +27,7 @@ const IGNORED: &str = ".env\ndocker-compose.yaml\ndeployment.log\nnode_modules/\
 /// The branch whose pushes are deployments.
 pub const BRANCH: &str = "main";
 
-fn git(dir: &Path) -> Command {
+pub(crate) fn git(dir: &Path) -> Command {
     Command::new("git")
         .args(["-c", "init.defaultBranch=main", "-c", "gc.auto=0", "-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null"])
         .env("GIT_CONFIG_NOSYSTEM", "1")
@@ -75,6 +84,32 @@ pub async fn head(bare: &Path) -> Result<String> {
     let output =
         git(bare).args(["rev-parse", "--verify"]).arg(format!("refs/heads/{BRANCH}")).run().await.context("reading the repository")?;
     Ok(output.stdout.trim().to_owned())
+}
+
+/// What a branch is at; none where it does not exist.
+pub(crate) async fn branch_head(bare: &Path, branch: &str) -> Result<Option<String>> {
+    let pattern = format!("refs/heads/{branch}");
+    let listed = git(bare).args(["for-each-ref", "--count=1", "--format=%(objectname)"]).arg(&pattern).run().await;
+    let head = listed.context("reading the repository")?.stdout.trim().to_owned();
+    Ok((!head.is_empty()).then_some(head))
+}
+
+/// Whether the repository holds this commit, and it is one.
+pub(crate) async fn has_commit(bare: &Path, commit: &str) -> bool {
+    git(bare).args(["cat-file", "-e", &format!("{commit}^{{commit}}")]).run().await.is_ok()
+}
+
+/// Whether all that `commit` has is in `other` already.
+pub(crate) async fn is_ancestor(bare: &Path, commit: &str, other: &str) -> Result<bool> {
+    let more = git(bare).args(["rev-list", "--max-count=1", commit, &format!("^{other}")]).run().await;
+    Ok(more.context("comparing two commits")?.stdout.trim().is_empty())
+}
+
+/// First line of a commit's message, and who wrote it.
+pub(crate) async fn describe(bare: &Path, commit: &str) -> Result<(String, String)> {
+    let told = git(bare).args(["log", "--max-count=1", "--format=%s%x00%an", commit, "--"]).run().await.context("reading a commit")?;
+    let (subject, author) = told.stdout.trim_end().split_once('\0').unwrap_or_default();
+    Ok((subject.to_owned(), author.to_owned()))
 }
 
 /// Writes the files of a commit into the empty folder `target`. Symbolic links become files that hold their target, and

@@ -12,6 +12,7 @@ use crate::compose::{self, CUSTOMER_LABEL, Placement};
 use crate::deployments::rollout;
 use crate::edge::{Reason, Target};
 use crate::env_file::{self, PublicAddress};
+use crate::git::outside;
 use crate::sites::{self, CertificateState, Site};
 use crate::templates::{self, Template};
 use crate::{Hosting, environment, files, git, images, runtime};
@@ -74,7 +75,9 @@ async fn repository(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
     let bare = hosting.repository(site);
     git::create(&hosting.site_folder(site), &bare).await?;
     let head = git::head(&bare).await?;
-    Ok(Some(format!("first commit {}", head.get(..7).unwrap_or(&head))))
+    let first = format!("first commit {}", head.get(..7).unwrap_or(&head));
+    let outside = outside::create(hosting, site, &head).await?;
+    Ok(Some(outside.map_or(first.clone(), |repository| format!("{} at {}, {first}", repository.full_name, repository.provider.title()))))
 }
 
 async fn webhook(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
@@ -84,7 +87,8 @@ async fn webhook(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
         sites::save_secrets(hosting, site, &secrets).await?;
     }
     let site = sites::get_any(&hosting.db, &site.id).await?;
-    environment(hosting, &site).await
+    environment(hosting, &site).await?;
+    outside::register_webhook(hosting, &site, &secrets.webhook_secret).await
 }
 
 /// Renders `docker-compose.yaml` with the image names that the site's sources call for.

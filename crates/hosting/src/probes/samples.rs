@@ -37,6 +37,7 @@ pub(super) fn site(state: SiteState) -> Site {
         updated_at: ago(10_000),
         last_deployed_at: None,
         archived_at: None,
+        outside_url: None,
         secrets: String::new(),
     }
 }

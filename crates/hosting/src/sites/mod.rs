@@ -103,6 +103,8 @@ pub struct Site {
     pub last_deployed_at: Option<Timestamp>,
     /// When it was deleted.
     pub archived_at: Option<Timestamp>,
+    /// Where its repository is cloned from, when that is at a provider and not here.
+    pub outside_url: Option<String>,
     /// Sealed [`SiteSecrets`].
     pub(crate) secrets: String,
 }
@@ -127,6 +129,7 @@ from_row!(Site {
     updated_at,
     last_deployed_at,
     archived_at,
+    outside_url,
     secrets,
 });
 

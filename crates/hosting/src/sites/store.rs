@@ -13,7 +13,8 @@ use crate::{Hosting, adopt};
 
 const COLUMNS: &str = "select id, customer_id, kind, name, domain, custom_domain, state, template_version, release_id, network_slot,
        owner_email, certificate_state, certificate_expires_at, certificate_error, certificate_attempt, created_at, updated_at,
-       last_deployed_at, archived_at, secrets
+       last_deployed_at, archived_at, secrets,
+       (select clone_url from site_repository where site_repository.site_id = site.id) as outside_url
 from site";
 
 /// What a person asks for, parsed.

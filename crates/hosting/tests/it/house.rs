@@ -7,10 +7,11 @@ use std::path::Path;
 use accounts::customers::{self, NewCustomer};
 use accounts::members::{self, NewMember};
 use accounts::{Actor, Client, Currency, CustomerId, CustomerName, Email, PersonName, Role, sessions, signin_links};
+use hosting::git::providers::ProviderKind;
 use hosting::names::{Host, SiteName, Subdomain};
 use hosting::sites::{self, NewSite, Site, SiteId, SiteState};
 use hosting::templates::Kind;
-use hosting::{EdgeConfig, Hosting, HostingConfig, Ingredients};
+use hosting::{BitbucketConfig, EdgeConfig, GithubConfig, Hosting, HostingConfig, Ingredients};
 use kit::bus::Bus;
 use kit::jobs::{Registry, Runner};
 use kit::secrets::InstanceKey;
@@ -57,6 +58,7 @@ pub fn config() -> HostingConfig {
     HostingConfig {
         base_domain: "sites.test".to_owned(),
         public_ip: String::new(),
+        repositories: ProviderKind::Embedded,
         sites_per_customer: 50,
         parallel_operations: 6,
         parallel_deployments: 2,
@@ -92,8 +94,30 @@ impl House {
             bus: Bus::default(),
             config,
             edge,
+            github: GithubConfig::default(),
+            bitbucket: BitbucketConfig::default(),
             public_url: "https://panel.test".to_owned(),
             data: data.unwrap_or(folder.path()).to_owned(),
+        })
+        .unwrap();
+        House { hosting, test, folder }
+    }
+
+    /// One house on SQLite whose new repositories are made at a provider.
+    pub async fn with_providers(repositories: ProviderKind, github: GithubConfig, bitbucket: BitbucketConfig) -> House {
+        let test = sqlite().await;
+        let folder = tempfile::tempdir().unwrap();
+        let hosting = Hosting::open(Ingredients {
+            db: test.db.clone(),
+            clock: Clock::manual(Timestamp(1_767_225_600_000)),
+            key: InstanceKey::ephemeral(),
+            bus: Bus::default(),
+            config: HostingConfig { repositories, ..config() },
+            edge: samples::edge_config(),
+            github,
+            bitbucket,
+            public_url: "https://panel.test".to_owned(),
+            data: folder.path().to_owned(),
         })
         .unwrap();
         House { hosting, test, folder }
@@ -108,6 +132,8 @@ impl House {
             bus: Bus::default(),
             config: self.hosting.config.clone(),
             edge: samples::edge_config(),
+            github: GithubConfig::default(),
+            bitbucket: BitbucketConfig::default(),
             public_url: self.hosting.public_url.clone(),
             data: self.folder.path().to_owned(),
         })
@@ -124,6 +150,8 @@ impl House {
             bus: Bus::default(),
             config: parts.config.clone(),
             edge: parts.edge.clone(),
+            github: GithubConfig::default(),
+            bitbucket: BitbucketConfig::default(),
             public_url: parts.public_url.clone(),
             data: parts.data().to_owned(),
         })

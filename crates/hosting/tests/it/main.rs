@@ -16,3 +16,4 @@ mod samples;
 mod status_page;
 mod store;
 mod usage;
+mod webhook;

@@ -16,6 +16,7 @@ mod members;
 mod sessions;
 mod sites;
 mod tokens;
+mod webhook;
 
 pub(crate) use logs::allow_logs;
 
@@ -40,7 +41,7 @@ pub fn routes(all: Routes) -> Routes {
     let tokens = Access::May(Permission::OwnTokens);
     let sessions = Access::May(Permission::OwnAccount);
     let operate = Access::House(Permission::OperateHouse);
-    deployments::routes(sites::routes(all))
+    deployments::routes(webhook::routes(sites::routes(all)))
         .api(Access::SignedIn, routes!(me::me))
         .api(Access::May(Permission::ReadSites), routes!(container::status))
         .api(Access::May(Permission::WriteSites), routes!(container::restart))

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use figment::providers::{Env, Serialized};
 use figment::{Figment, Profile, Provider};
-use hosting::config::{EdgeConfig, HostingConfig};
+use hosting::config::{BitbucketConfig, EdgeConfig, GithubConfig, HostingConfig, validate_providers};
 use kit::log::LogConfig;
 use kit::mail::MailConfig;
 use kit::secrets::Secret;
@@ -58,6 +58,10 @@ pub struct Config {
     pub edge: EdgeConfig,
     /// Where sites live and how many there may be.
     pub hosting: HostingConfig,
+    /// Repositories at GitHub.
+    pub github: GithubConfig,
+    /// Repositories at Bitbucket Cloud.
+    pub bitbucket: BitbucketConfig,
     /// Whose panels stand in site pages.
     pub grafana: GrafanaConfig,
 }
@@ -149,7 +153,8 @@ impl Config {
             .filter(|(_, _, good)| !good)
             .map(|(field, message, _)| FieldError { field: field.to_owned(), message: message.to_owned() })
             .collect();
-        for section in [self.edge.validate(), self.hosting.validate()] {
+        let providers = validate_providers(self.hosting.repositories, &self.github, &self.bitbucket);
+        for section in [self.edge.validate(), self.hosting.validate(), providers] {
             match section {
                 Err(Error::Invalid(more)) => wrong.extend(more),
                 other => other?,

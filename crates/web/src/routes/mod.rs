@@ -113,22 +113,28 @@ impl Routes {
     /// A route of the API that is described by its `#[utoipa::path]`.
     #[must_use]
     pub fn api(self, access: Access, handler: ApiHandler) -> Self {
-        self.described(access, false, handler)
+        self.described(access, false, Limits::default(), handler)
+    }
+
+    /// As [`Routes::api`], with limits of its own.
+    #[must_use]
+    pub fn api_within(self, access: Access, limits: Limits, handler: ApiHandler) -> Self {
+        self.described(access, false, limits, handler)
     }
 
     /// A route of the API that creates something: `Idempotency-Key` is honoured.
     #[must_use]
     pub fn api_create(self, access: Access, handler: ApiHandler) -> Self {
-        self.described(access, true, handler)
+        self.described(access, true, Limits::default(), handler)
     }
 
-    fn described(mut self, access: Access, idempotent: bool, (schemas, paths, route): ApiHandler) -> Self {
+    fn described(mut self, access: Access, idempotent: bool, limits: Limits, (schemas, paths, route): ApiHandler) -> Self {
         self.schemas.extend(schemas);
         for (path, item) in &paths.paths {
             for method in methods(item) {
                 let info = RouteInfo { method, path: path.clone(), access, idempotent };
                 // `routes!` is called with one handler, which has one method.
-                self.add(info, Limits::default(), route.clone());
+                self.add(info, limits, route.clone());
             }
         }
         self.paths.merge(paths);

@@ -12,3 +12,4 @@ mod security;
 mod server;
 mod sites;
 mod status;
+mod webhook;

@@ -106,6 +106,7 @@ pub(super) mod tests {
             updated_at: Timestamp(1),
             last_deployed_at: None,
             archived_at: None,
+            outside_url: None,
             secrets: String::new(),
         }
     }
