@@ -109,9 +109,9 @@ async fn nobody_goes_back_to_what_is_not_theirs_or_not_kept() {
         let live = deployments::go_back(&house.hosting, &actor, &site.id, &BackTo::Release(two)).await;
         assert!(matches!(live, Err(Error::Conflict(_))), "{live:?}");
         assert!(deployments::work_of(&house.hosting.db, &stranger.scope(), &mine).await.is_err());
-        let operation =
-            hosting::operations::find_with_steps(&house.hosting.db, &stranger.scope(), &other.id, mine.operation_id.as_ref().unwrap());
-        assert!(operation.await.unwrap().is_none(), "an operation of another site: {}", house.on());
+        let (scope, operation) = (stranger.scope(), mine.operation_id.clone().unwrap());
+        let found = hosting::operations::find_with_steps(&house.hosting.db, &scope, &other.id, &operation).await.unwrap();
+        assert!(found.is_none(), "an operation of another site: {}", house.on());
         let kept = releases::kept(&house.hosting.db, &actor.scope(), &site.id).await.unwrap();
         assert_eq!(kept.len(), 1, "{}", house.on());
     }
