@@ -266,6 +266,28 @@ async fn incidents_are_one_at_a_time_and_forgotten_when_they_ended_over_a_year_a
 }
 
 #[tokio::test]
+async fn survived_end_of_a_process_is_noted_once_an_hour_beside_whatever_is_open() {
+    for house in houses().await {
+        let (actor, site) = active_site(&house).await;
+        let (hosting, db) = (&house.hosting, &house.hosting.db);
+        let open = sql(
+            "insert into incident (id, site_id, service, state, cause, started_at) values ('inc_000000000000000001', $1, 'api', 'error', 'unhealthy', 1)",
+        );
+        db.execute(open.bind(&site.id)).await.unwrap();
+        let note = async |service| incidents::note_survived(hosting, &site.id, service).await.unwrap();
+        assert!(note("api").await, "{}", house.on());
+        assert!(note("www").await, "{}: another service", house.on());
+        hosting.clock.advance(HOUR - Duration::from_secs(1));
+        assert!(!note("api").await, "{}: within the hour", house.on());
+        hosting.clock.advance(Duration::from_secs(1));
+        assert!(note("api").await, "{}", house.on());
+        let found = incidents::of_site(db, &actor.scope(), &site.id, 10).await.unwrap();
+        let of_api: Vec<bool> = found.iter().filter(|it| it.service == "api").map(incidents::Incident::was_survived).collect();
+        assert_eq!(of_api, [true, true, false], "{}", house.on());
+    }
+}
+
+#[tokio::test]
 async fn sample_rows_of_the_migration_are_read() {
     for house in houses().await {
         for samples in [

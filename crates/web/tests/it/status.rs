@@ -76,7 +76,8 @@ async fn a_program_of_the_owner_publishes_and_withdraws_a_page() {
         assert_eq!(test.ask(Method::DELETE, &path).by(&owner).send().await.status, 204);
         assert_eq!(test.get(&read).send().await.status, 404);
     }
-    let told: Vec<(String,)> = test.app.db.all(sql("select action from audit where action like 'site.%status' order by action")).await.unwrap();
+    let told: Vec<(String,)> =
+        test.app.db.all(sql("select action from audit where action like 'site.%status' order by action")).await.unwrap();
     let told: Vec<&str> = told.iter().map(|(action,)| action.as_str()).collect();
     assert_eq!(told, ["site.publish_status", "site.withdraw_status"], "said twice it is no news");
 }
