@@ -215,11 +215,7 @@ fn changed_sites(before: &Readings, after: &Readings) -> Vec<String> {
 }
 
 fn both(hosting: &Hosting, inspection: &ContainerInspectResponse, exits: &mut Exits) -> (Container, Reading) {
-    let container = Container {
-        id: inspection.id.clone().unwrap_or_default(),
-        name: inspection.name.as_deref().unwrap_or_default().trim_start_matches('/').to_owned(),
-        memory_limit: inspection.host_config.as_ref().and_then(|config| config.memory).unwrap_or(0),
-    };
+    let container = Container::of(inspection);
     let reading = exits.explain(&container.id, read(inspection, hosting.clock.now()));
     if reading.state == HealthState::Running {
         exits.settle(&container.id);
