@@ -162,6 +162,9 @@ async function statesOfANewSite() {
   const id = new URL(page.url()).pathname.split('/')[2];
   await page.reload();
   const logs = page.locator('#site-logs');
+  // A database that was just made has warned of something.
+  await logs.getByRole('link', { name: 'www', exact: true }).click();
+  await logs.locator('.chip[aria-current]', { hasText: 'www' }).waitFor();
   await logs.getByRole('link', { name: 'Errors first' }).click();
   await logs.getByText('No recent errors').waitFor();
   await page.waitForTimeout(400);
