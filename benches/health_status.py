@@ -122,7 +122,9 @@ with House(hosting__prepare_templates="false") as house:
     load, (answered, quick), loaded = asyncio.run(measure(house, engine, requests))
     note(f"Docker was asked {idle} questions in {SECONDS} s without requests, and {loaded} with them")
 note(f"{len(load.times)} answers, p50 {percentile(load.times, 50) or 0:.2f} ms, max {max(load.times, default=0):.1f} ms; "
-     f"the server counts {answered}, {quick} of them within {LIMIT_MS} ms")
+     f"the server counts {answered}, {quick} of them within {LIMIT_MS} ms; {load.reopened} connections were opened again")
+for reason, count in load.reasons.items():
+    note(f"{count} failed: {reason}")
 row("site status, 50 sites, 200/s: p99 at the client", percentile(load.times, 99), LIMIT_MS, "ms", 2)
 row("… answers that failed", load.failures, 0, f"of {RATE * SECONDS}", 0)
 row("… questions to Docker per answer, beyond idle", max(0, loaded - idle) / answered if answered else None, 0.01, "", 4)

@@ -24,14 +24,14 @@ SCOPES = "sites:read sites:write sites:deploy customers:read customers:write mem
 RETURNED = 0
 
 
-def row(name, figure, limit, unit, digits=1):
+def row(name, figure, limit, unit, digits=1, at_least=False):
     """Prints one figure beside its limit; a missed one makes the benchmark fail."""
     global RETURNED
-    kept = figure is not None and figure <= limit
+    kept = figure is not None and (figure >= limit if at_least else figure <= limit)
     RETURNED = RETURNED if kept else 1
     shown = "none" if figure is None else f"{figure:.{digits}f}"
     ratio = "–" if figure is None or not limit else f"{figure / limit:.2f}"
-    print(f"{name:<52} {shown + ' ' + unit:>12} {f'{limit:g} {unit}':>12} {ratio:>6}  {'ok' if kept else 'MISSED'}", flush=True)
+    print(f"{name:<52} {shown + ' ' + unit:>12} {('≥ ' if at_least else '') + f'{limit:g} {unit}':>12} {ratio:>6}  {'ok' if kept else 'MISSED'}", flush=True)
 
 
 def note(text):

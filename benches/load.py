@@ -4,10 +4,15 @@ Open loop: requests leave on time whether or not earlier ones were answered, and
 """
 
 import asyncio
+import collections
 import re
 import time
 
 CONNECTIONS = 32
+
+
+class Refused(Exception):
+    """An answer other than 200."""
 
 
 class Load:
@@ -17,24 +22,45 @@ class Load:
         self.port = port
         self.requests = [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{header}\r\n\r\n".encode() for path, header in requests]
         self.idle, self.places = [], asyncio.Semaphore(CONNECTIONS)
-        self.times, self.failures, self.sent = [], 0, 0
+        self.times, self.reasons, self.reopened, self.sent = [], collections.Counter(), 0, 0
+
+    @property
+    def failures(self):
+        return sum(self.reasons.values())
 
     async def one(self, request, due):
         async with self.places:
             try:
-                reader, writer = self.idle.pop() if self.idle else await asyncio.open_connection("127.0.0.1", self.port)
-                writer.write(request)
-                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-                length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
-                await asyncio.wait_for(reader.readexactly(int(length.group(1))), 5)
+                await self.answered(request)
                 self.times.append((time.perf_counter() - due) * 1000)
-                self.failures += not head.startswith(b"HTTP/1.1 200")
-                self.idle.append((reader, writer))
-            except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, AttributeError):
-                self.failures += 1
+            except (Refused, OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:
+                self.reasons[f"{type(error).__name__}: {error}"] += 1
+
+    async def answered(self, request):
+        """Like every client: a connection that the server closed while nobody used it (after 15 s) is no answer, and another is opened."""
+        while self.idle:
+            connection = self.idle.pop()
+            try:
+                return await self.ask(connection, request)
+            except (ConnectionError, asyncio.IncompleteReadError) as error:
+                connection[1].close()
+                if getattr(error, "partial", b""):
+                    raise
+                self.reopened += 1
+        return await self.ask(await asyncio.open_connection("127.0.0.1", self.port), request)
+
+    async def ask(self, connection, request):
+        reader, writer = connection
+        writer.write(request)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
+        await asyncio.wait_for(reader.readexactly(int(length.group(1)) if length else 0), 5)
+        self.idle.append(connection)
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise Refused(head.splitlines()[0].decode())
 
     async def run(self, rate, seconds):
-        self.times, self.failures = [], 0
+        self.times, self.reasons, self.reopened = [], collections.Counter(), 0
         start, tasks = time.perf_counter() + 0.1, []
         for number in range(int(rate * seconds)):
             due = start + number / rate

@@ -1,7 +1,7 @@
 // Makes the pictures in docs/screenshots/ from a real house: `npm --prefix e2e run screenshots`.
 //
 // Opens a sample house as the tests do, or uses the one that INNKEEPER_URL and INNKEEPER_DATA name.
-// `-- --all FOLDER` takes every page instead, at three widths, in light and dark, to be looked through.
+// `-- --health` makes only those of Site Health. `-- --all FOLDER` takes every page instead, at three widths, in light and dark, to be looked through.
 import { chromium } from '@playwright/test';
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -15,7 +15,9 @@ const close = await setup({ projects: [{ use: { launchOptions } }] });
 const browser = await chromium.launch(launchOptions);
 try {
   const at = process.argv.indexOf('--all');
-  await (at > 0 ? everything(path.resolve(process.argv[at + 1])) : forTheDocuments(path.join(ROOT, 'docs/screenshots')));
+  if (at > 0) await everything(path.resolve(process.argv[at + 1]));
+  else if (process.argv.includes('--health')) await healthStates(`/sites/${process.env.E2E_SITE}`);
+  else await forTheDocuments();
 } finally {
   await browser.close();
   await close();
@@ -41,12 +43,14 @@ async function settle(page) {
   await page.waitForTimeout(400);
 }
 
-async function forTheDocuments(folder) {
-  await mkdir(folder, { recursive: true });
-  const shot = async (page, name, options = {}) => {
-    await page.screenshot({ path: path.join(folder, `${name}.png`), ...options });
-    console.log(`docs/screenshots/${name}.png`);
-  };
+async function shot(page, name, options = {}) {
+  const file = `docs/screenshots/${name}.png`;
+  await mkdir(path.join(ROOT, 'docs/screenshots'), { recursive: true });
+  await page.screenshot({ path: path.join(ROOT, file), ...options });
+  console.log(file);
+}
+
+async function forTheDocuments() {
   const site = `/sites/${process.env.E2E_SITE}`;
 
   const owner = await open('owner');
@@ -80,7 +84,7 @@ async function forTheDocuments(folder) {
   await settle(phone);
   await shot(phone, 'site-360');
 
-  await healthStates(shot, site);
+  await healthStates(site);
 
   const admin = await open('admin');
   for (const [address, name] of [['/admin/customers', 'admin-customers'], ['/admin/jobs', 'jobs']]) {
@@ -95,7 +99,8 @@ async function forTheDocuments(folder) {
 }
 
 /** What the customer sees when something is wrong, made with the real parts. */
-async function healthStates(shot, site) {
+async function healthStates(site) {
+  await statesOfANewSite();
   // High enough that nothing scrolls beneath the top bar.
   const page = await open('owner', { height: 2600 });
   const card = page.locator('#health');
@@ -142,6 +147,39 @@ async function healthStates(shot, site) {
     process.kill(Number(pid), 'SIGCONT');
   }
   await state('Running');
+}
+
+/** What only a site shows that was just made, and a restart that fails: the next one would have to wait for minutes. */
+async function statesOfANewSite() {
+  const page = await open('owner', { height: 1000 });
+  await page.goto('/sites/new');
+  await page.getByLabel('Name', { exact: true }).fill('Rye & Salt');
+  await page.getByRole('button', { name: 'Create site' }).click();
+  await page.getByText(/^[2-9] of \d+ steps done/).first().waitFor();
+  await page.waitForTimeout(600);
+  await shot(page, 'health-provisioning');
+  await page.getByText('Your site is ready').waitFor({ timeout: 120_000 });
+  const id = new URL(page.url()).pathname.split('/')[2];
+  await page.reload();
+  const logs = page.locator('#site-logs');
+  // A database that was just made has warned of something.
+  await logs.getByRole('link', { name: 'www', exact: true }).click();
+  await logs.locator('.chip[aria-current]', { hasText: 'www' }).waitFor();
+  await logs.getByRole('link', { name: 'Errors first' }).click();
+  await logs.getByText('No recent errors').waitFor();
+  await page.waitForTimeout(400);
+  await shot(logs, 'health-no-errors');
+
+  const alert = await container(id, 'alert');
+  await docker('stop', '--time', '1', alert);
+  await docker('update', '--memory-reservation', '6m', '--memory', '6m', '--memory-swap', '6m', '--restart', 'no', alert);
+  await page.getByRole('button', { name: 'Restart site' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Restart' }).click();
+  await page.getByText('The restart did not help').first().waitFor({ timeout: 120_000 });
+  await page.waitForTimeout(600);
+  await page.evaluate(() => window.scrollTo(0, 0));
+  await shot(page, 'health-failed-restart');
+  await page.context().close();
 }
 
 async function everything(folder) {

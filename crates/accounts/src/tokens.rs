@@ -225,16 +225,16 @@ pub async fn authenticate(db: &Db, clock: &Clock, client: &Client, secret: &str)
         .await?;
     let Some(found) = found else { return Ok(None) };
     if found.last_used_at.is_none_or(|at| now.since(at) >= USED_EVERY) {
-        let noted = db
-            .execute(
-                sql("update api_token set last_used_at = $2 where id = $1 and coalesce(last_used_at, 0) <= $2").bind(&found.id).bind(now),
-            )
-            .await;
-        // A full disk must not shut every program out.
-        if let Err(error) = noted {
-            tracing::warn!(token.id = %found.id, error = %error, "could not note that token `{}` was used", found.id);
-        }
+        // The answer does not wait for the disk, and one that is full does not shut every program out.
+        tokio::spawn(note_use(db.clone(), found.id.clone(), now));
     }
     let how = How::Token { id: found.id, scopes: found.scopes, expires_at: found.expires_at };
     Ok(Some(Actor::recognised(found.member, how, client.ip)))
+}
+
+async fn note_use(db: Db, id: TokenId, now: Timestamp) {
+    let query = sql("update api_token set last_used_at = $2 where id = $1 and coalesce(last_used_at, 0) <= $2").bind(&id).bind(now);
+    if let Err(error) = db.execute(query).await {
+        tracing::warn!(token.id = %id, error = %error, "could not note that token `{id}` was used");
+    }
 }

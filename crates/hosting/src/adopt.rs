@@ -7,13 +7,14 @@ use std::collections::HashMap;
 
 use accounts::audit::{self, Entry};
 use accounts::{Actor, CustomerId, Permission, customers};
+use bollard::models::ContainerInspectResponse;
 use kit::{Db, Error, Result, Timestamp, from_row, sql};
 
 use crate::Hosting;
 use crate::compose::SITE_LABEL;
 use crate::names::SiteName;
 use crate::operations;
-use crate::probes::{HealthState, read};
+use crate::probes::{Container, HealthState, read};
 use crate::runtime::ServiceState;
 use crate::sites::{self, ServiceStates, Site, SiteId};
 use crate::templates::Kind;
@@ -147,7 +148,7 @@ pub async fn adopt(hosting: &Hosting, actor: &Actor, customer: &CustomerId, cont
         Err(Error::NotFound(_)) => return Err(Error::invalid("customer", "there is no such customer")),
         known => known?,
     };
-    let container = find(hosting, parse_container(container)?).await?;
+    let (container, inspection) = find(hosting, parse_container(container)?).await?;
     let name = match name {
         Some(name) => name,
         None => SiteName::parse(&container.chars().take(LONGEST_NAME).collect::<String>())?,
@@ -174,6 +175,8 @@ pub async fn adopt(hosting: &Hosting, actor: &Actor, customer: &CustomerId, cont
             Ok(site)
         })
         .await?;
+    let reading = read(&inspection, hosting.clock.now());
+    hosting.board.welcome(&site.id, service_of(&container), Container::of(&inspection), reading);
     hosting.board.look_again.notify_one();
     hosting.signal(&site);
     Ok(site)
@@ -181,17 +184,18 @@ pub async fn adopt(hosting: &Hosting, actor: &Actor, customer: &CustomerId, cont
 
 /// The name of a container that is here and not ours. Docker also finds containers by id, and by the beginning of one; the name is
 /// what events and lists tell of.
-async fn find(hosting: &Hosting, asked: &str) -> Result<String> {
+async fn find(hosting: &Hosting, asked: &str) -> Result<(String, ContainerInspectResponse)> {
     let inspection = hosting
         .runtime
         .inspect(asked)
         .await?
         .ok_or_else(|| Error::invalid("container", format!("there is no container called `{asked}` on this server")))?;
-    if is_ours(&inspection.config.and_then(|config| config.labels).unwrap_or_default()) {
+    if is_ours(inspection.config.as_ref().and_then(|config| config.labels.as_ref()).unwrap_or(&HashMap::new())) {
         return Err(Error::invalid("container", "is one of Innkeeper's own"));
     }
-    let name = inspection.name.unwrap_or_default();
-    parse_container(name.trim_start_matches('/')).map(str::to_owned)
+    let name = inspection.name.as_deref().unwrap_or_default();
+    let name = parse_container(name.trim_start_matches('/')).map(str::to_owned)?;
+    Ok((name, inspection))
 }
 
 /// Lets an adopted container go: it is not watched any more, and stays as it is. For admins.

@@ -35,3 +35,4 @@ pub use idempotency::sweep;
 pub use openapi::document as openapi_document;
 pub use router::routes;
 pub use server::serve;
+pub use status::url_of as status_page_url;

@@ -26,7 +26,8 @@ use crate::live::Live;
 use crate::request::Peer;
 use crate::router;
 
-/// The head of a request must be here after so long: slow senders would otherwise hold connections open.
+/// The head of a request must be here after so long: slow senders would otherwise hold connections open. hyper counts from the end of
+/// the answer before, so an idle connection is closed after it too; clients and proxies open another one then.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// Pause when no connection can be accepted (no file handles left), instead of spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

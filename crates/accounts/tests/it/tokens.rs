@@ -1,5 +1,7 @@
 //! API tokens (cases 6 and 8).
 
+use std::time::Duration;
+
 use accounts::{Actor, Label, NewToken, NewlyMade, Permission, Role, TokenScope, TokenScopes, tokens};
 use kit::secrets::Secret;
 use kit::{Result, Timestamp, sql};
@@ -51,7 +53,11 @@ async fn tokens_run_out_are_revoked_and_say_when_they_were_used() {
         let admin = house.admin().await;
         let now = house.clock.now();
         let made = make_until(&house, &admin, "admin", Some(Timestamp(now.0 + 3_600_000))).await.unwrap();
-        let used = async || tokens::list(&house.db, &admin, admin.member_id().unwrap()).await.unwrap()[0].last_used_at;
+        // Noted beside the answer, not before it.
+        let used = async || {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokens::list(&house.db, &admin, admin.member_id().unwrap()).await.unwrap()[0].last_used_at
+        };
         assert_eq!(used().await, None);
         house.later(10);
         authenticate(&house, &made.secret).await.unwrap();

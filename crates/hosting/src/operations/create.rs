@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use kit::secrets::random_alphanumeric;
+use kit::words::counted;
 use kit::{Context, Error, Result};
 use tracing::debug;
 
@@ -149,7 +150,7 @@ pub(super) async fn build(hosting: &Hosting, site: &Site) -> Result<Option<Strin
     let folder = hosting.site_folder(site);
     let template = template_of(site)?;
     let built = build_missing(hosting, site, template, &folder).await?;
-    Ok(Some(if built == 0 { "all images exist".to_owned() } else { format!("{built} images built") }))
+    Ok(Some(if built == 0 { "all images exist".to_owned() } else { format!("{} built", counted(built, "image")) }))
 }
 
 async fn build_missing(hosting: &Hosting, site: &Site, template: &'static Template, folder: &Path) -> Result<usize> {

@@ -1,5 +1,6 @@
 //! The steps that archive and remove a site, and those that remove one which was never finished.
 
+use kit::words::counted;
 use kit::{Error, Result};
 
 use crate::edge::{Reason, Target};
@@ -46,7 +47,7 @@ pub(super) async fn step(hosting: &Hosting, site: &Site, name: &str) -> Result<O
             }
             Ok(None)
         }
-        "record" => Ok(Some(format!("can be restored for {} days", hosting.config.keep_archives_days))),
+        "record" => Ok(Some(format!("can be restored for {}", counted(hosting.config.keep_archives_days, "day")))),
         other => Err(Error::internal(format!("no step `{other}`"))),
     }
 }

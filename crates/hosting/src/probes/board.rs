@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::RwLock;
 use std::time::Duration;
 
+use bollard::models::ContainerInspectResponse;
 use kit::Timestamp;
 use tokio::sync::Notify;
 
@@ -50,6 +51,17 @@ pub struct Container {
     pub name: String,
     /// Upper limit of its memory in bytes; 0 for none.
     pub memory_limit: i64,
+}
+
+impl Container {
+    /// Which one an inspection tells of.
+    pub(crate) fn of(inspection: &ContainerInspectResponse) -> Container {
+        Container {
+            id: inspection.id.clone().unwrap_or_default(),
+            name: inspection.name.as_deref().unwrap_or_default().trim_start_matches('/').to_owned(),
+            memory_limit: inspection.host_config.as_ref().and_then(|config| config.memory).unwrap_or(0),
+        }
+    }
 }
 
 /// How one service of a site is.
@@ -193,6 +205,12 @@ impl Board {
         }
         services.insert(service.to_owned(), (container, reading));
         true
+    }
+
+    /// Puts a container that was just adopted on the board, so that whoever adopted it sees at once how it is.
+    pub(crate) fn welcome(&self, site: &SiteId, service: &str, container: Container, reading: Reading) {
+        self.write().adopted.insert(site.to_string(), service.to_owned());
+        self.note(site.as_str(), service, container, reading);
     }
 
     /// Whose container it is, if it is known.

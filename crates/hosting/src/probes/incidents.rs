@@ -1,5 +1,7 @@
 //! What was not well, from when to when and why: kept as rows, opened and closed by the watch.
 
+use std::time::Duration;
+
 use accounts::Scope;
 use kit::{Db, Result, Timestamp, from_row, id_type, sql};
 
@@ -15,7 +17,10 @@ id_type!(
 /// What the site as visitors see it is called where services have their names.
 pub const EDGE: &str = "edge";
 /// Incidents older than this are removed.
-const KEEP: std::time::Duration = std::time::Duration::from_secs(400 * 86_400);
+const KEEP: Duration = Duration::from_secs(400 * 86_400);
+/// What is told of a service that survived the end of a process, and how often at most.
+const SURVIVED: &str = "ran out of memory; one of its processes was ended, and the rest went on";
+const TELL_AGAIN: Duration = Duration::from_secs(3600);
 
 /// One incident.
 #[derive(Debug, Clone)]
@@ -36,6 +41,13 @@ pub struct Incident {
     pub started_at: Timestamp,
     /// Until when; none while it lasts.
     pub ended_at: Option<Timestamp>,
+}
+
+impl Incident {
+    /// Whether it was over as soon as it began: a process was ended, and the service went on.
+    pub fn was_survived(&self) -> bool {
+        self.cause == Cause::OutOfMemory && self.ended_at == Some(self.started_at)
+    }
 }
 
 from_row!(Incident { id, site_id, service, state, cause, detail, started_at, ended_at });
@@ -87,6 +99,32 @@ pub(super) async fn open(hosting: &Hosting, site: &SiteId, service: &str, troubl
         )
         .await
         .map(|_| ())
+}
+
+/// Notes that a process of a service was ended for its memory while the service went on: it is over at once. Returns whether that is
+/// news: a service to which it happens all the time is told of once an hour.
+pub async fn note_survived(hosting: &Hosting, site: &SiteId, service: &str) -> Result<bool> {
+    let now = hosting.clock.now();
+    let noted = hosting
+        .db
+        .execute(
+            sql("insert into incident (id, site_id, service, state, cause, detail, started_at, ended_at)
+                 select cast($1 as text), cast($2 as text), cast($3 as text), cast($4 as text), cast($5 as text), cast($6 as text),
+                   cast($7 as bigint), cast($7 as bigint)
+                 where not exists (
+                   select 1 from incident
+                   where site_id = $2 and started_at > $8 and service = $3 and cause = $5 and ended_at = started_at)")
+            .bind(IncidentId::new(&hosting.clock))
+            .bind(site)
+            .bind(service)
+            .bind(HealthState::Error)
+            .bind(Cause::OutOfMemory)
+            .bind(SURVIVED)
+            .bind(now)
+            .bind(now.minus(TELL_AGAIN)),
+        )
+        .await?;
+    Ok(noted > 0)
 }
 
 pub(super) async fn close(db: &Db, id: &IncidentId, at: Timestamp) -> Result<()> {

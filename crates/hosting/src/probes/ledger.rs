@@ -68,6 +68,22 @@ impl Books {
         enter(hosting, &site, busy.contains(&id.to_string()), &open).await
     }
 
+    /// A process of a service was ended for its memory, and the service goes on: an incident that was over as soon as it began.
+    pub(super) async fn survived(&mut self, hosting: &Hosting, site: &str, service: &str) {
+        let noted = async {
+            let Ok(id) = SiteId::parse(site) else { return Ok(()) };
+            if sites::exists(&hosting.db, &id).await? && incidents::note_survived(hosting, &id, service).await? {
+                info!(site.id = %id, service, "a process of service `{service}` of site `{id}` was ended for its memory");
+                hosting.signal(&sites::get_any(&hosting.db, &id).await?);
+            }
+            Ok(())
+        };
+        let noted: Result<()> = noted.await;
+        if let Err(error) = noted {
+            warn!("noting that a process of site `{site}` was ended: {error}");
+        }
+    }
+
     /// Adds up time, and now and then looks at everything.
     pub(super) async fn tick(&mut self, hosting: &Hosting) {
         let now = Instant::now();

@@ -12,6 +12,7 @@ mod outside;
 pub mod restart;
 #[cfg(test)]
 mod samples;
+mod standing;
 mod state;
 pub mod status_page;
 pub mod uptime;
@@ -20,6 +21,7 @@ mod watch;
 pub use board::{Board, Container, OutsideLook, ServiceHealth, SiteHealth};
 pub(crate) use ledger::review;
 pub use outside::look_from_outside;
+pub use standing::{Standing, standing};
 pub(crate) use state::read;
 pub use state::{Cause, HealthState, Reading, reason, uptime_text};
 pub use watch::watch;

@@ -72,7 +72,7 @@ async fn services_of(db: &Db, site: &Site) -> Result<Vec<String>> {
 /// Begins the pause, or refuses while it lasts.
 async fn take_turn(tx: &Tx, hosting: &Hosting, site: &SiteId, actor: &Actor) -> Result<()> {
     let now = hosting.clock.now();
-    let last: Option<Last> = tx.optional(sql("select requested_at from site_restart where site_id = $1").bind(site)).await?;
+    let last: Option<Last> = tx.optional(last_of(site)).await?;
     let left = last.map_or(Duration::ZERO, |last| left(last.requested_at, now, hosting.pause()));
     if left > Duration::ZERO {
         return Err(Error::Throttled {
@@ -111,14 +111,18 @@ fn in_words(left: Duration) -> String {
 
 /// Until when a site cannot be restarted again; none when it can.
 pub async fn blocked_until(hosting: &Hosting, site: &SiteId) -> Result<Option<Timestamp>> {
-    let now = hosting.clock.now();
-    let last = last_of(&hosting.db, site).await?;
-    let left = last.map_or(Duration::ZERO, |last| left(last.requested_at, now, hosting.pause()));
-    Ok((left > Duration::ZERO).then(|| now.plus(left)))
+    let last: Option<Last> = hosting.db.optional(last_of(site)).await?;
+    Ok(last.and_then(|last| blocked_after(last.requested_at, hosting.clock.now(), hosting.pause())))
 }
 
-async fn last_of(db: &Db, site: &SiteId) -> Result<Option<Last>> {
-    db.optional(sql("select requested_at from site_restart where site_id = $1").bind(site)).await
+/// Until when a site that was last restarted at `last` cannot be restarted again; none when it can.
+pub(super) fn blocked_after(last: Timestamp, now: Timestamp, pause: Duration) -> Option<Timestamp> {
+    let left = left(last, now, pause);
+    (left > Duration::ZERO).then(|| now.plus(left))
+}
+
+fn last_of(site: &SiteId) -> kit::db::Sql {
+    sql("select requested_at from site_restart where site_id = $1").bind(site)
 }
 
 /// A clock that was set back must not make anyone wait for longer than one pause: the mark is moved to where the clock is now.

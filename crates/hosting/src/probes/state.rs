@@ -92,7 +92,8 @@ pub(crate) fn read(inspection: &ContainerInspectResponse, now: Timestamp) -> Rea
     let exit_code = seen.exit_code;
     let reading = |state, since, cause| Reading { state, since, cause, exit_code: None, restarts, pid: None };
     let ended = |state| {
-        let out_of_memory = seen.oom_killed == Some(true);
+        // Newer engines also keep it of a child that was ended long before; who ends well has not run out of memory.
+        let out_of_memory = seen.oom_killed == Some(true) && exit_code != Some(0);
         let cause = match (out_of_memory, state) {
             (true, _) => Cause::OutOfMemory,
             (false, HealthState::Restarting) => Cause::Looping,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bollard::models::{ContainerInspectResponse, EventMessage};
 use futures_util::{Stream, StreamExt, stream};
 use kit::{Error, Result};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -24,6 +25,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// How often the engine must show that it is alive: a frozen one sends no events, and no end of them. With the 5 s that it is
 /// given to answer, pages stop trusting it within 10 s.
 const ALIVE: Duration = Duration::from_secs(4);
+/// A container that still runs so long after one of its processes was ended for its memory has survived that.
+const AFTERMATH: Duration = Duration::from_secs(3);
 /// How often everything is looked at although no event asked for it.
 const FULL_LOOK: Duration = Duration::from_secs(300);
 /// Containers that are inspected at once.
@@ -74,6 +77,7 @@ async fn follow(hosting: &Hosting, books: &mut Books, memory: &mut Memory) -> Re
             event = next(&mut events) => heard(hosting, books, memory, event?).await?,
             _ = tick.tick() => {
                 look_at_unsettled(hosting, books, memory).await?;
+                note_survivors(hosting, books, memory).await;
                 books.tick(hosting).await;
             }
             _ = alive.tick() => hosting.runtime.ping().await?,
@@ -96,7 +100,11 @@ struct Memory {
 
 /// How containers ended last: an inspection forgets it as soon as Docker has started them again.
 #[derive(Default)]
-struct Exits(HashMap<String, Exit>);
+struct Exits {
+    ended: HashMap<String, Exit>,
+    /// Containers of which a process was ended for its memory, and when that was heard.
+    hurt: HashMap<String, Instant>,
+}
 
 #[derive(Default, Clone, Copy)]
 struct Exit {
@@ -107,10 +115,17 @@ struct Exit {
 impl Exits {
     fn note(&mut self, action: &str, id: &str, attributes: &HashMap<String, String>) {
         match action {
-            "oom" => self.0.entry(id.to_owned()).or_default().out_of_memory = true,
-            "die" => self.0.entry(id.to_owned()).or_default().code = attributes.get("exitCode").and_then(|code| code.parse().ok()),
+            "oom" => {
+                self.ended.entry(id.to_owned()).or_default().out_of_memory = true;
+                self.hurt.entry(id.to_owned()).or_insert_with(Instant::now);
+            }
+            "die" => {
+                self.ended.entry(id.to_owned()).or_default().code = attributes.get("exitCode").and_then(|code| code.parse().ok());
+                self.hurt.remove(id);
+            }
             "destroy" => {
-                self.0.remove(id);
+                self.ended.remove(id);
+                self.hurt.remove(id);
             }
             _ => {}
         }
@@ -118,16 +133,24 @@ impl Exits {
 
     /// Completes what an inspection said of a container that is not well.
     fn explain(&self, id: &str, reading: Reading) -> Reading {
-        let Some(exit) = self.0.get(id).filter(|_| matches!(reading.cause, Some(Cause::Looping | Cause::Exited))) else { return reading };
+        let Some(exit) = self.ended.get(id).filter(|_| matches!(reading.cause, Some(Cause::Looping | Cause::Exited))) else {
+            return reading;
+        };
         let cause = if exit.out_of_memory { Some(Cause::OutOfMemory) } else { reading.cause };
         Reading { cause, exit_code: exit.code.or(reading.exit_code), ..reading }
     }
 
     /// A container that settled has nothing to explain any more.
     fn settle(&mut self, id: &str) {
-        if let Some(exit) = self.0.get_mut(id) {
+        if let Some(exit) = self.ended.get_mut(id) {
             exit.out_of_memory = false;
         }
+    }
+
+    /// Takes the containers that have survived the end of a process.
+    fn survivors(&mut self) -> Vec<String> {
+        let survived = self.hurt.extract_if(|_, heard| heard.elapsed() >= AFTERMATH);
+        survived.map(|(id, _)| id).collect()
     }
 }
 
@@ -192,11 +215,7 @@ fn changed_sites(before: &Readings, after: &Readings) -> Vec<String> {
 }
 
 fn both(hosting: &Hosting, inspection: &ContainerInspectResponse, exits: &mut Exits) -> (Container, Reading) {
-    let container = Container {
-        id: inspection.id.clone().unwrap_or_default(),
-        name: inspection.name.as_deref().unwrap_or_default().trim_start_matches('/').to_owned(),
-        memory_limit: inspection.host_config.as_ref().and_then(|config| config.memory).unwrap_or(0),
-    };
+    let container = Container::of(inspection);
     let reading = exits.explain(&container.id, read(inspection, hosting.clock.now()));
     if reading.state == HealthState::Running {
         exits.settle(&container.id);
@@ -256,4 +275,13 @@ fn signal_all(hosting: &Hosting, books: &Books) {
         hosting.signal(site);
     }
     hosting.bus.signal("operators", "sites");
+}
+
+/// Of a container that goes on although one of its processes was ended for its memory no inspection tells.
+async fn note_survivors(hosting: &Hosting, books: &mut Books, memory: &mut Memory) {
+    for id in memory.exits.survivors() {
+        if let Some((site, service)) = hosting.board.owner_of(&id) {
+            books.survived(hosting, &site, &service).await;
+        }
+    }
 }

@@ -224,6 +224,40 @@ pub async fn get(db: &Db, scope: &Scope, id: &SiteId) -> Result<Site> {
         .ok_or_else(|| Error::not_found("site"))
 }
 
+/// A site with what is being done to it.
+pub(crate) struct SiteAtWork {
+    pub(crate) site: Site,
+    /// Whether an operation is at work.
+    pub(crate) is_busy: bool,
+    /// When its people last asked for a restart.
+    pub(crate) restarted_at: Option<Timestamp>,
+}
+
+impl kit::db::FromRow for SiteAtWork {
+    fn from_row(row: &kit::db::Row<'_>) -> Result<SiteAtWork> {
+        let running: i64 = row.get("running")?;
+        Ok(SiteAtWork { site: Site::from_row(row)?, is_busy: running > 0, restarted_at: row.get("restarted_at")? })
+    }
+}
+
+/// A site of the scope with what is being done to it, in one question.
+pub(crate) async fn get_with_work(db: &Db, scope: &Scope, id: &SiteId) -> Result<Option<SiteAtWork>> {
+    db.optional(
+        sql("with found as (")
+            .and(COLUMNS)
+            .and(
+                "where id = $1 and (cast($2 as text) is null or customer_id = $2))
+                 select found.*, site_restart.requested_at as restarted_at,
+                   (select cast(count(*) as bigint) from site_operation
+                    where site_operation.site_id = found.id and site_operation.state = 'running') as running
+                 from found left join site_restart on site_restart.site_id = found.id",
+            )
+            .bind(id)
+            .bind(scope.customer_filter()),
+    )
+    .await
+}
+
 /// A site of the scope, as a transaction sees it.
 pub(crate) async fn get_in(tx: &kit::Tx, scope: &Scope, id: &SiteId) -> Result<Site> {
     let query = sql(COLUMNS).and("where id = $1 and (cast($2 as text) is null or customer_id = $2)").bind(id).bind(scope.customer_filter());

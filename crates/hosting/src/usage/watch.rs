@@ -63,7 +63,8 @@ pub struct Watcher {
     sites: HashMap<String, Owner>,
     sites_read: Option<Instant>,
     recorder: Recorder,
-    minute: i64,
+    /// When the round before was shown.
+    shown_at: Timestamp,
 }
 
 /// What is to be known of a site.
@@ -114,7 +115,7 @@ impl Watcher {
             sites: HashMap::new(),
             sites_read: None,
             recorder,
-            minute: 0,
+            shown_at: Timestamp(0),
         }
     }
 
@@ -225,11 +226,10 @@ impl Watcher {
             let (Some(requests), Ok(id), false) = (&requests, SiteId::parse(id), owner.is_adopted) else { continue };
             self.recorder.count(&id, now, site.take_requests(&id, requests, now));
         }
-        let minute = now.0.div_euclid(60_000);
-        let is_new_minute = std::mem::replace(&mut self.minute, minute) != minute;
+        let before = std::mem::replace(&mut self.shown_at, now);
         for (id, site) in &inner.sites {
             // The hour's picture moves on with each minute, whatever the figures do.
-            if is_new_minute || shown.get(id) != Some(&Shown::of(site)) {
+            if a_minute_began(id, before, now) || shown.get(id) != Some(&Shown::of(site)) {
                 hosting.bus.signal(format!("site:{id}"), format!("figures:{id}"));
             }
         }
@@ -302,6 +302,14 @@ impl Shown {
     }
 }
 
+/// Whether the picture of a site's last hour is to move on. The minutes of some sites begin with another ten seconds than those of
+/// others, so that not all open pages ask at once.
+fn a_minute_began(site: &str, before: Timestamp, now: Timestamp) -> bool {
+    let later = 10_000 * (site.bytes().map(i64::from).sum::<i64>() % 6);
+    let minute = |at: Timestamp| (at.0 - later).div_euclid(60_000);
+    minute(before) != minute(now)
+}
+
 /// One question to the engine about a container.
 async fn ask_engine(runtime: Runtime, container: String) -> Option<Read> {
     let reading = runtime.usage(&container).await.ok()?;
@@ -331,4 +339,25 @@ fn narrow(percent: f64) -> f32 {
 
 fn kib(bytes: u64) -> u32 {
     u32::try_from(bytes / 1024).unwrap_or(u32::MAX - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_site_moves_on_once_a_minute_and_not_all_of_them_at_once() {
+        let sites: Vec<SiteId> = (0..60).map(|_| SiteId::random()).collect();
+        let round = |nth: i64| Timestamp(1_767_225_605_000 + nth * 10_000);
+        let mut moved: HashMap<&str, u32> = HashMap::new();
+        for nth in 0..6 {
+            let now: Vec<&str> = sites.iter().map(SiteId::as_str).filter(|id| a_minute_began(id, round(nth - 1), round(nth))).collect();
+            assert!(now.len() < 40, "{} of 60 in one round", now.len());
+            now.into_iter().for_each(|id| *moved.entry(id).or_default() += 1);
+        }
+        assert_eq!(moved.len(), 60);
+        assert!(moved.values().all(|times| *times == 1), "{moved:?}");
+        // A round that was left out leaves out no site.
+        assert!(sites.iter().all(|id| a_minute_began(id.as_str(), round(0), round(6))));
+    }
 }

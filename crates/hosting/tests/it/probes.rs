@@ -179,6 +179,7 @@ async fn site_of_another_customer_has_no_health_to_see_or_change() {
             }
             assert!(matches!(incidents::of_site(db, &bob.scope(), id, 10).await, Err(Error::NotFound(_))), "{}", house.on());
             assert!(matches!(uptime::days(db, &bob.scope(), id, now).await, Err(Error::NotFound(_))), "{}", house.on());
+            assert!(matches!(probes::standing(&house.hosting, &bob.scope(), id).await, Err(Error::NotFound(_))), "{}", house.on());
         }
         assert_eq!((marks(&house).await, restarts(&house).await), (0, 0), "{}", house.on());
     }
@@ -202,6 +203,32 @@ async fn only_an_active_site_that_is_not_busy_restarts_and_refusals_begin_no_pau
         let refused = restart::request(&house.hosting, &actor, &site.id, None).await;
         assert!(matches!(&refused, Err(Error::Conflict(message)) if message.contains("busy")), "{}: {refused:?}", house.on());
         assert_eq!((marks(&house).await, restarts(&house).await), (0, 0), "{}", house.on());
+    }
+}
+
+#[tokio::test]
+async fn standing_tells_what_is_in_the_way_of_a_restart() {
+    for house in houses().await {
+        let (hosting, clock) = (&house.hosting, &house.hosting.clock);
+        let (actor, site) = active_site(&house).await;
+        // Neither counts for this one.
+        let (bob, bobs) = house.customer("bob").await;
+        house.create(&bobs, &bob, "bob").await.unwrap();
+        let stands = async || {
+            let found = probes::standing(hosting, &actor.scope(), &site.id).await.unwrap();
+            assert_eq!((&found.site.id, found.site.state), (&site.id, SiteState::Active), "{}", house.on());
+            (found.is_busy, found.blocked_until)
+        };
+        assert_eq!(stands().await, (false, None));
+        restart::request(hosting, &actor, &site.id, None).await.unwrap();
+        let until = clock.now().plus(PAUSE);
+        assert_eq!(stands().await, (true, Some(until)));
+        house.settle(&site.id, SiteState::Active).await;
+        clock.advance(Duration::from_secs(299));
+        assert_eq!(stands().await, (false, Some(until)), "{}", house.on());
+        assert_eq!(restart::blocked_until(hosting, &site.id).await.unwrap(), Some(until));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(stands().await, (false, None));
     }
 }
 
@@ -235,6 +262,28 @@ async fn incidents_are_one_at_a_time_and_forgotten_when_they_ended_over_a_year_a
         let expected = ["5", "4", "3", "2"].map(|id| format!("inc_00000000000000000{id}"));
         assert_eq!(ids, expected, "{}: newest first, and those that last are kept", house.on());
         assert_eq!(incidents::of_site(db, &actor.scope(), &site.id, 1).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn survived_end_of_a_process_is_noted_once_an_hour_beside_whatever_is_open() {
+    for house in houses().await {
+        let (actor, site) = active_site(&house).await;
+        let (hosting, db) = (&house.hosting, &house.hosting.db);
+        let open = sql(
+            "insert into incident (id, site_id, service, state, cause, started_at) values ('inc_000000000000000001', $1, 'api', 'error', 'unhealthy', 1)",
+        );
+        db.execute(open.bind(&site.id)).await.unwrap();
+        let note = async |service| incidents::note_survived(hosting, &site.id, service).await.unwrap();
+        assert!(note("api").await, "{}", house.on());
+        assert!(note("www").await, "{}: another service", house.on());
+        hosting.clock.advance(HOUR - Duration::from_secs(1));
+        assert!(!note("api").await, "{}: within the hour", house.on());
+        hosting.clock.advance(Duration::from_secs(1));
+        assert!(note("api").await, "{}", house.on());
+        let found = incidents::of_site(db, &actor.scope(), &site.id, 10).await.unwrap();
+        let of_api: Vec<bool> = found.iter().filter(|it| it.service == "api").map(incidents::Incident::was_survived).collect();
+        assert_eq!(of_api, [true, true, false], "{}", house.on());
     }
 }
 

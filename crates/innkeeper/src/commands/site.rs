@@ -7,7 +7,7 @@ use accounts::{Actor, CustomerId, Scope};
 use hosting::adopt;
 use hosting::names::{SiteName, Subdomain};
 use hosting::operations::{self, OperationKind, OperationState, StepState};
-use hosting::probes::restart;
+use hosting::probes::{restart, status_page};
 use hosting::sites::{self, NewSite, Site, SiteFilter, SiteId, SiteState};
 use hosting::templates::{self, Kind};
 use kit::words::counted;
@@ -77,6 +77,17 @@ pub enum SiteCommand {
         /// One service alone, such as api.
         #[arg(long)]
         service: Option<String>,
+    },
+    /// Says whether everyone may read the site's status page, or decides it.
+    StatusPage {
+        /// The site's id.
+        site: String,
+        /// Everyone may read it from now on.
+        #[arg(long, conflicts_with = "private")]
+        public: bool,
+        /// Only those who may see the site from now on.
+        #[arg(long)]
+        private: bool,
     },
     /// Tries what failed again, from the step where it stopped.
     Retry(OneSite),
@@ -177,6 +188,13 @@ impl SiteCommand {
             SiteCommand::Restart { site, service } => {
                 let asked = restart::request(&app.hosting, &actor, &SiteId::parse(&site.site)?, service.as_deref()).await?;
                 wait_and_show(&app, asked, site.wait, output).await
+            }
+            SiteCommand::StatusPage { site, public, private } => {
+                let site = find(&app, &site).await?;
+                if public || private {
+                    status_page::publish(&app.hosting, &actor, &site.id, public).await?;
+                }
+                show_status_page(&app, &site, output).await
             }
             SiteCommand::Adopt(wish) => wish.run(&app, &actor, output).await,
             SiteCommand::LetGo { site } => adopted::let_go(&app, &actor, &site, output).await,
@@ -299,6 +317,16 @@ fn as_json(app: &App, site: &Site) -> Value {
         "created_at": site.created_at.rfc3339(),
         "last_deployed_at": site.last_deployed_at.map(|at| at.rfc3339()),
     })
+}
+
+async fn show_status_page(app: &App, site: &Site, output: Output) -> Result<()> {
+    let is_public = status_page::is_published(&app.db, &site.id).await?;
+    let url = web::status_page_url(app, &site.id);
+    output.show(&json!({ "app_id": site.id.as_str(), "public": is_public, "url": url }), |_| match is_public {
+        true => format!("everyone may read {url}"),
+        false => format!("only those who may see the site may read {url}; `--public` shows it to everyone"),
+    });
+    Ok(())
 }
 
 async fn list(app: &App, customer: Option<String>, state: Option<String>, output: Output) -> Result<()> {

@@ -109,15 +109,36 @@ fn redact_filters_input_and_needs_no_data_folder() {
     assert!(!house.data.exists(), "nothing but the input is needed");
 }
 
-#[test]
-fn redact_hides_the_secrets_of_a_site() {
-    let house = House::new();
+/// A customer and a site of theirs that nobody makes.
+fn customer_and_site(house: &House) -> (String, String) {
     let customer = house.json(&["customer", "create", "--name", "Ada"]);
     let customer = customer.split('"').find(|word| word.starts_with("cust_")).expect("an id").to_owned();
     house.json(&["member", "add", "--email", "ada@example.test", "--name", "Ada", "--customer", &customer]);
     house.run(&["site", "create", "--customer", &customer, "--name", "x", "--subdomain", "ada", "--no-wait"]);
     let site = house.json(&["site", "list"]);
     let site = site.split('"').find(|word| word.starts_with("app_") && *word != "app_id").expect("an id").to_owned();
+    (customer, site)
+}
+
+#[test]
+fn status_page_is_published_and_withdrawn() {
+    let house = House::new();
+    let (_, site) = customer_and_site(&house);
+    let ask = |more: &[&str]| house.json(&[&["site", "status-page", site.as_str()], more].concat());
+    for (more, is_public) in
+        [(&[][..], false), (&["--public"], true), (&["--public"], true), (&[], true), (&["--private"], false), (&[], false)]
+    {
+        let told = ask(more);
+        assert!(told.contains(&format!("\"public\": {is_public}")) && told.contains(&format!("/status/{site}\"")), "{more:?}: {told}");
+    }
+    assert_eq!(house.run(&["site", "status-page", &site, "--public", "--private"]).status.code(), Some(2));
+    assert_eq!(house.run(&["site", "status-page", "app_aaaaaaaa", "--public"]).status.code(), Some(3));
+}
+
+#[test]
+fn redact_hides_the_secrets_of_a_site() {
+    let house = House::new();
+    let (customer, site) = customer_and_site(&house);
     let folder = house.data.join("sites").join(customer).join(&site);
     std::fs::create_dir_all(&folder).expect("a folder");
     std::fs::write(folder.join(".env"), "MAIL_PASSWORD=\"open sesame\"\nAPP_ENV=production\n").expect("a file");

@@ -4,8 +4,7 @@ use accounts::Actor;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use hosting::operations;
-use hosting::probes::{self, HealthState, SiteHealth, uptime_text};
+use hosting::probes::{self, HealthState, Standing, uptime_text};
 use hosting::sites::{self, SiteFilter};
 use hosting::{Site, SiteId};
 use kit::{Error, Result, Timestamp};
@@ -34,13 +33,17 @@ pub struct Which {
 impl Which {
     /// The site meant; another customer's is not there.
     pub(super) async fn site(&self, app: &App, actor: &Actor) -> Result<Site> {
+        sites::get(&app.db, &actor.scope(), &self.id(app, actor).await?).await
+    }
+
+    /// The id of the site meant, which need not be one of the actor's where it was named.
+    pub(super) async fn id(&self, app: &App, actor: &Actor) -> Result<SiteId> {
         if let Some(id) = &self.app_id {
-            let id = SiteId::parse(id).map_err(|_| Error::not_found("site"))?;
-            return sites::get(&app.db, &actor.scope(), &id).await;
+            return SiteId::parse(id).map_err(|_| Error::not_found("site"));
         }
         let mut found = sites::list(&app.db, &actor.scope(), &SiteFilter { limit: 2, ..SiteFilter::default() }).await?;
         match (found.pop(), found.pop()) {
-            (Some(site), None) => Ok(site),
+            (Some(site), None) => Ok(site.id),
             (None, _) => Err(Error::not_found("site")),
             _ => Err(Error::invalid("app_id", "there are several sites; name one")),
         }
@@ -119,16 +122,15 @@ pub(super) fn caller_of(actor: &Actor) -> &str {
     responses((status = 200, description = "The site's state", body = Status)))]
 pub async fn status(State(app): State<App>, Caller(actor): Caller, Query(which): Query<Which>) -> Answer<Json<Status>> {
     app.limits().take("container.status", caller_of(&actor), STATUS)?;
-    let site = which.site(&app, &actor).await?;
-    Ok(Json(status_of(&app, &site).await?))
+    let id = which.id(&app, &actor).await?;
+    let standing = probes::standing(&app.hosting, &actor.scope(), &id).await?;
+    Ok(Json(status_of(&app, &standing)))
 }
 
-async fn status_of(app: &App, site: &Site) -> Result<Status> {
-    let health: SiteHealth = app.hosting.health(site);
+fn status_of(app: &App, standing: &Standing) -> Status {
+    let Standing { site, is_busy, blocked_until } = standing;
     let now = app.clock.now();
-    let blocked = probes::restart::blocked_until(&app.hosting, &site.id).await?;
-    let in_progress = operations::busy_sites(&app.db).await?.iter().any(|id| id == site.id.as_str());
-    let seen = crate::portal::seen::Seen { health, is_busy: in_progress };
+    let seen = crate::portal::seen::of_site(app, site, *is_busy);
     let services = seen.health.services.iter().map(|service| ServiceStatus {
         service: service.service.clone(),
         status: seen.shown(service.reading.state).as_str(),
@@ -138,7 +140,7 @@ async fn status_of(app: &App, site: &Site) -> Result<Status> {
         automatic_restarts: service.reading.restarts,
     });
     let uptime = seen.health.uptime(now);
-    Ok(Status {
+    Status {
         app_id: site.id.to_string(),
         status: seen.state().as_str(),
         reason: Some(seen.health.reason.clone()).filter(|reason| !reason.is_empty()),
@@ -153,14 +155,14 @@ async fn status_of(app: &App, site: &Site) -> Result<Status> {
         }),
         restart: Restart {
             allowed: site.state == hosting::SiteState::Active
-                && blocked.is_none()
-                && !in_progress
+                && blocked_until.is_none()
+                && !is_busy
                 && seen.state() != HealthState::Restarting,
-            in_progress,
-            retry_after: blocked.map_or(0, |at: Timestamp| at.since(now).as_secs() + 1),
+            in_progress: *is_busy,
+            retry_after: blocked_until.map_or(0, |at: Timestamp| at.since(now).as_secs() + 1),
         },
         as_of: now.rfc3339(),
-    })
+    }
 }
 
 /// What to restart.
@@ -192,8 +194,8 @@ pub struct Restarting {
 #[utoipa::path(post, path = "/api/container/restart", tag = "Site Health", params(RestartWish),
     responses((status = 202, description = "Being restarted", body = Restarting)))]
 pub async fn restart(State(app): State<App>, Caller(actor): Caller, Query(wish): Query<RestartWish>) -> Answer<Response> {
-    let site = Which { app_id: wish.app_id }.site(&app, &actor).await?;
-    probes::restart::request(&app.hosting, &actor, &site.id, wish.service.as_deref()).await?;
-    let answer = Restarting { app_id: site.id.to_string(), status: "restarting" };
+    let id = Which { app_id: wish.app_id }.id(&app, &actor).await?;
+    probes::restart::request(&app.hosting, &actor, &id, wish.service.as_deref()).await?;
+    let answer = Restarting { app_id: id.to_string(), status: "restarting" };
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }

@@ -2,16 +2,18 @@
 
 use axum::Extension;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use hosting::SiteId;
-use hosting::probes::status_page::PublicIncident;
+use hosting::probes::status_page::{self, PublicIncident};
 use hosting::probes::uptime::overall;
 use kit::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{kept, read_site, words};
+use super::{kept, read_site, url_of, words};
 use crate::app::App;
+use crate::changed;
 use crate::extract::{Json, Path};
 use crate::respond::Answer;
 use crate::routes::Caller;
@@ -112,6 +114,16 @@ pub struct HouseComponent {
     text: String,
 }
 
+/// A status page that everyone may read.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Published {
+    #[schema(example = "app_k3v7q2mx")]
+    app_id: String,
+    /// Where it is for people; `/api/status/{app_id}` says the same to programs.
+    #[schema(example = "https://panel.example.com/status/app_k3v7q2mx")]
+    url: String,
+}
+
 /// Tells how a site is, to everyone.
 ///
 /// 404 unless its owner has published its status page, or the caller may see the site.
@@ -156,4 +168,22 @@ pub async fn house(State(app): State<App>, caller: Option<Extension<Caller>>) ->
             .collect(),
     };
     Ok(kept(Json(answer).into_response(), house.is_public))
+}
+
+/// Shows a site's status page to everyone.
+#[utoipa::path(put, path = "/api/sites/{app_id}/status-page", tag = "Status", params(("app_id" = String, Path, description = "The site's id")),
+    responses((status = 200, description = "Everyone can read it", body = Published)))]
+pub async fn publish(State(app): State<App>, Caller(actor): Caller, Path(id): Path<SiteId>) -> Answer<Json<Published>> {
+    let site = status_page::publish(&app.hosting, &actor, &id, true).await?;
+    changed::audit(&app, Some(&site.customer_id));
+    Ok(Json(Published { url: url_of(&app, &site.id), app_id: site.id.to_string() }))
+}
+
+/// Takes a site's status page back: only those who may see the site can read it.
+#[utoipa::path(delete, path = "/api/sites/{app_id}/status-page", tag = "Status", params(("app_id" = String, Path, description = "The site's id")),
+    responses((status = 204, description = "Nobody else can read it")))]
+pub async fn withdraw(State(app): State<App>, Caller(actor): Caller, Path(id): Path<SiteId>) -> Answer<StatusCode> {
+    let site = status_page::publish(&app.hosting, &actor, &id, false).await?;
+    changed::audit(&app, Some(&site.customer_id));
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -21,17 +21,24 @@ use ui::feedback::{self, Banner};
 use crate::app::App;
 use crate::routes::{Access, Caller, Routes, routes};
 
-/// Everything under `/status` and `/api/status`.
+/// Everything under `/status` and `/api/status`, and what makes a site's page public.
 pub fn routes(all: Routes) -> Routes {
     all.get("/status", Access::Anyone, house::page)
         .get("/status/{app}", Access::Anyone, site::page)
         .api(Access::Anyone, routes!(api::house))
         .api(Access::Anyone, routes!(api::site))
+        .api(Access::May(Permission::EditCustomer), routes!(api::publish))
+        .api(Access::May(Permission::EditCustomer), routes!(api::withdraw))
 }
 
 /// Where a site's status page is.
 pub(crate) fn path_of(site: &SiteId) -> String {
     format!("/status/{site}")
+}
+
+/// The whole address of a site's status page.
+pub fn url_of(app: &App, site: &SiteId) -> String {
+    app.config.server.public_url.link(&path_of(site))
 }
 
 /// In which scope somebody may see sites; none for strangers.

@@ -3,6 +3,7 @@
 use accounts::{Role, Standing};
 use kit::sql;
 use kit::testing::sqlite;
+use reqwest::Method;
 use serde_json::json;
 use web::testing::{Reply, TestApp, TestMember};
 
@@ -46,6 +47,39 @@ async fn the_owner_shows_a_site_s_page_to_everyone_and_takes_it_back() {
     assert_eq!(publish(&test, &owner, &site, "no").await.status, 303);
     assert_eq!(test.get(&page).send().await.status, 404);
     assert_eq!(test.get(&api).send().await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_of_the_owner_publishes_and_withdraws_a_page() {
+    let test = TestApp::start().await;
+    let (customer, other) = (test.customer("Atelier Nord").await, test.customer("Other").await);
+    let (owner, stranger) = (test.owner(&customer).await, test.owner(&other).await);
+    let member = test.passwordless(Role::Customer { customer, standing: Standing::Member }).await;
+    let site = site(&test, &owner).await;
+    let (path, read) = (format!("/api/sites/{site}/status-page"), format!("/api/status/{site}"));
+    for (who, status) in [(&stranger, 404), (&member, 403)] {
+        assert_eq!(test.ask(Method::PUT, &path).by(who).send().await.status, status);
+    }
+    assert_eq!(test.get(&read).send().await.status, 404, "whoever may not publish has not");
+
+    for _ in 0..2 {
+        let published = test.ask(Method::PUT, &path).by(&owner).send().await;
+        assert_eq!(published.status, 200, "{}", published.text);
+        assert_eq!(published.json()["url"], format!("http://{}/status/{site}", test.address));
+        assert_eq!(test.get(&read).send().await.status, 200);
+    }
+    for (who, status) in [(&stranger, 404), (&member, 403)] {
+        assert_eq!(test.ask(Method::DELETE, &path).by(who).send().await.status, status);
+    }
+    assert_eq!(test.get(&read).send().await.status, 200, "whoever may not withdraw has not");
+    for _ in 0..2 {
+        assert_eq!(test.ask(Method::DELETE, &path).by(&owner).send().await.status, 204);
+        assert_eq!(test.get(&read).send().await.status, 404);
+    }
+    let told: Vec<(String,)> =
+        test.app.db.all(sql("select action from audit where action like 'site.%status' order by action")).await.unwrap();
+    let told: Vec<&str> = told.iter().map(|(action,)| action.as_str()).collect();
+    assert_eq!(told, ["site.publish_status", "site.withdraw_status"], "said twice it is no news");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -77,7 +77,13 @@ async fn story(house: &House) {
     let watch = tokio::spawn(probes::watch(hosting.clone(), stop.clone()));
     // By its id, as Docker allows: it is still known by its name.
     let id = docker(&["inspect", "--format", "{{.Id}}", NAME]).await;
+    let begun = Instant::now();
+    while hosting.board.unreachable().is_some() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "Docker is not watched");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let site = adopt::adopt(hosting, &cli, &customer, &id[..12], None).await.unwrap();
+    assert_eq!(hosting.health(&site).state, HealthState::Running, "known from the first moment on");
     assert_eq!(site.name.as_str(), NAME);
     until(house, &site, HealthState::Running).await;
     let health = hosting.health(&site);

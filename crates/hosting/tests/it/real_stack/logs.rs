@@ -6,28 +6,20 @@ use std::time::{Duration, Instant};
 use accounts::Actor;
 use futures_util::StreamExt;
 use hosting::logs::{self, Order, Recent, Severity, Wanted};
-use hosting::probes;
-use hosting::sites::{Site, SiteState};
 use kit::Error;
 use kit::exec::Command;
 use testkit::EngineGate;
-use tokio_util::sync::CancellationToken;
 
 use super::docker;
-use crate::house::{House, small_house};
+use super::scene::{OWN, Scene};
 
 /// Tells the process of [`an_engine_that_goes_away`] where its gate is.
 const GATE: &str = "INNKEEPER_TEST_LOGS_GATE";
-/// Carried by the containers of these tests, so that those of a run that failed can be found.
-const OURS: &str = "innkeeper.test=logs";
 
-/// A secret that only the containers' environment tells of, as an adopted one's.
-const OWN: &str = "market day";
-
-/// 256 MB in lines of 1 KB, then everything bad, then some ordinary lines. `$P` is the site's database password.
+/// A gigabyte in lines of 1 KB, then everything bad, then some ordinary lines. `$P` is the site's database password.
 const HOSTILE: &str = r#"
 line=$(perl -e 'print "GET /index.php 200 ", "o" x 1000')
-yes "$line" | head -c 256000000
+yes "$line" | head -c 1000000000
 echo
 perl -e 'print "long ", "x" x 1048576, "\n"'
 perl -e 'print "binary ", pack("C*", grep { $_ != 10 } map { $_ % 256 } 0..4095), "\n"'
@@ -44,80 +36,6 @@ printf 'the end of a long line %s%s\n' "$(perl -e 'print "y" x 16350')" "$P"
 echo "PHP Fatal error:  no" >&2
 seq 1 5 | sed 's/^/GET \/last 200 /'
 "#;
-
-struct Scene {
-    house: House,
-    site: Site,
-    stop: CancellationToken,
-}
-
-impl Scene {
-    /// A site in the books whose containers the test makes, and the board that watches them.
-    async fn begin() -> Scene {
-        remove().await;
-        let house = small_house().await;
-        let (customer, actor) = house.customer("ada").await;
-        let site = house.create(&actor, &customer, "ada").await.unwrap();
-        let site = house.settle(&site.id, SiteState::Active).await;
-        let stop = CancellationToken::new();
-        tokio::spawn(probes::watch(house.hosting.clone(), stop.clone()));
-        Scene { house, site, stop }
-    }
-
-    fn password(&self) -> String {
-        self.site.open_secrets(&self.house.hosting.key).unwrap().db_password
-    }
-
-    async fn run(&self, service: &str, more: &[&str], script: &str) {
-        let labels = [
-            OURS.to_owned(),
-            format!("innkeeper.site={}", self.site.id),
-            format!("innkeeper.service={service}"),
-            format!("innkeeper.instance={}", self.house.hosting.edge.project),
-        ];
-        let (name, password) = (self.site.container(service), format!("P={}", self.password()));
-        let mut args = vec!["run", "--detach", "--pull", "never", "--network", "none", "--name", &name, "--env", &password];
-        for label in &labels {
-            args.extend(["--label", label]);
-        }
-        let own = format!("ADOPTED_DB_PASSWORD={OWN}");
-        args.extend(["--env", &own]);
-        args.extend(more);
-        args.extend(["debian:12-slim", "sh", "-c", script]);
-        docker(&args).await;
-    }
-
-    async fn recent(&self, wanted: Wanted) -> kit::Result<Recent> {
-        logs::recent(&self.house.hosting, &Actor::cli().scope(), &self.site.id, &wanted).await
-    }
-
-    /// Waits until the board knows so many containers.
-    async fn until_seen(&self, containers: usize) {
-        for _ in 0..100 {
-            let health = self.house.hosting.health(&self.site);
-            if self.house.hosting.board.unreachable().is_none()
-                && health.services.iter().filter(|it| it.container.is_some()).count() == containers
-            {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("the board does not see the containers: {:?}", self.house.hosting.health(&self.site));
-    }
-
-    async fn end(self) {
-        self.stop.cancel();
-        remove().await;
-    }
-}
-
-async fn remove() {
-    let old = docker(&["ps", "--all", "--quiet", "--filter", &format!("label={OURS}")]).await;
-    let ids: Vec<&str> = old.split_whitespace().collect();
-    if !ids.is_empty() {
-        docker(&[["rm", "--force", "--volumes"].as_slice(), &ids].concat()).await;
-    }
-}
 
 /// Every form in which the password may stand in a log.
 fn assert_no_secret(recent: &Recent, password: &str) {
@@ -144,10 +62,15 @@ async fn hostile_logs_are_read_within_limits_and_without_secrets() {
     scene.run("www", &[], HOSTILE).await;
     scene.run("api", &[], "i=0; while [ $i -lt 600 ]; do echo \"tick $i\"; i=$((i+1)); sleep 0.1; done").await;
     scene.run("db", &["--log-driver", "none"], "echo unseen").await;
+    // As containers made here keep it, so that the beginning is gone.
+    let rotation = ["--log-opt", "max-size=10m", "--log-opt", "max-file=3"];
+    scene.run("rotated", &rotation, "seq 1 1000000 | sed 's/$/ of a log that is cut off at 30 MB/'").await;
     scene.run("alert", &["--tty"], &format!("printf 'on a terminal \\033[1m%s\\n' \"$P\"; {}", "perl -e 'print \"z\" x 3000000'")).await;
     docker(&["wait", &scene.site.container("www")]).await;
-    eprintln!("256 MB of log were written in {} ms", began.elapsed().as_millis());
-    scene.until_seen(4).await;
+    eprintln!("1 GB of log was written in {} ms", began.elapsed().as_millis());
+    docker(&["wait", &scene.site.container("rotated")]).await;
+    scene.until_seen(5).await;
+    let before = resident_peak();
 
     for (what, wanted) in [
         ("last 50 of www", Wanted { service: Some("www".to_owned()), ..Wanted::default() }),
@@ -163,6 +86,12 @@ async fn hostile_logs_are_read_within_limits_and_without_secrets() {
         assert!(!recent.lines.is_empty(), "{what}");
         assert_no_secret(&recent, &password);
     }
+
+    let grown = resident_peak() - before;
+    eprintln!("{} MB of memory were taken", grown / 1_000_000);
+    assert!(grown < 100_000_000, "{grown} bytes: much of the log was held at once");
+    let rotated = scene.recent(Wanted { service: Some("rotated".to_owned()), ..Wanted::default() }).await.unwrap();
+    assert_eq!((rotated.lines.len(), rotated.lines[0].text.split(' ').next()), (50, Some("1000000")));
 
     let www = scene.recent(Wanted { service: Some("www".to_owned()), order: Order::OldestFirst, ..Wanted::default() }).await.unwrap();
     let has = |text: &str| assert!(www.lines.iter().any(|line| line.text.contains(text)), "no {text} in {:#?}", www.lines);
@@ -193,6 +122,13 @@ async fn hostile_logs_are_read_within_limits_and_without_secrets() {
 
     followed(&scene).await;
     scene.end().await;
+}
+
+/// The most that this process has held at once, in bytes.
+fn resident_peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
 /// Only what is new, in order, without a gap also where one stream ends and the next begins.

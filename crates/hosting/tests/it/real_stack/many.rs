@@ -58,7 +58,7 @@ async fn five_sites_asked_for_at_once_are_all_live_and_share_one_build() {
         assert_eq!(docker(&["exec", &site.container("www"), "printenv", "APP_NAME"]).await, name);
     }
     built.sort();
-    assert_eq!(built[0], "1 images built", "{built:?}");
+    assert_eq!(built[0], "1 image built", "{built:?}");
     assert!(built[1..].iter().all(|detail| detail == "all images exist"), "one image is built by one: {built:?}");
     assert_eq!(docker(&["images", "--format", "{{.Tag}}", &image]).await, hash);
 

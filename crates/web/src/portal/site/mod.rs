@@ -24,6 +24,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hosting::operations::{self, Operation, OperationKind, OperationState, Step};
+use hosting::probes::{self, Standing};
 use hosting::templates::Kind;
 use hosting::usage::{self, Totals};
 use hosting::{Site, SiteId, SiteState, sites};
@@ -92,6 +93,15 @@ enum Layout {
 }
 
 impl Layout {
+    fn of(site: &Site, is_busy: bool) -> Layout {
+        match site.state {
+            SiteState::Active => Layout::Whole { serves: true, is_busy },
+            SiteState::Stopped => Layout::Whole { serves: false, is_busy },
+            SiteState::Archived => Layout::Archived,
+            _ => Layout::Steps,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Layout::Steps => "steps",
@@ -129,12 +139,7 @@ impl Facts {
     }
 
     fn layout(&self) -> Layout {
-        match self.site.state {
-            SiteState::Active => Layout::Whole { serves: true, is_busy: self.is_busy() },
-            SiteState::Stopped => Layout::Whole { serves: false, is_busy: self.is_busy() },
-            SiteState::Archived => Layout::Archived,
-            _ => Layout::Steps,
-        }
+        Layout::of(&self.site, self.is_busy())
     }
 
     fn is_busy(&self) -> bool {
@@ -173,29 +178,43 @@ pub async fn page(State(app): State<App>, Caller(actor): Caller, view: View, Pat
     if !view.is_fragment() {
         return show(&app, &actor, view, &id, Left::default()).await;
     }
-    let facts = match Facts::gather(&app, &actor, &id).await {
-        Ok(facts) => facts,
+    match part(&app, &actor, view, &id, &asked).await {
         // Given up and gone while somebody looked.
-        Err(error @ Error::NotFound(_)) => return Ok(([TO_THE_LIST], Failure::from(error)).into_response()),
-        Err(error) => return Err(error.into()),
-    };
+        Err(error @ Error::NotFound(_)) => Ok(([TO_THE_LIST], Failure::from(error)).into_response()),
+        outcome => Ok(outcome?),
+    }
+}
+
+/// One part of the page, or the order to load it anew.
+async fn part(app: &App, actor: &Actor, view: View, id: &SiteId, asked: &Asked) -> kit::Result<Response> {
+    if asked.part == "figures" {
+        // All open pages ask for it once a minute and more; it needs little of what the page shows.
+        let Standing { site, is_busy, .. } = probes::standing(&app.hosting, &actor.scope(), id).await?;
+        return Ok(match Layout::of(&site, is_busy).name() == asked.layout {
+            true => view.fragment(health::figures_inside(app, id, app.clock.now())),
+            false => load_again(),
+        });
+    }
+    let facts = Facts::gather(app, actor, id).await?;
     if facts.layout().name() != asked.layout {
-        let again = ([LOAD_AGAIN], StatusCode::NO_CONTENT).into_response();
         // Whoever watched a restart at work is told that it failed; the page itself says so to everyone.
         return Ok(match health::failed_restart(&facts).filter(|_| asked.layout.ends_with("-busy")) {
-            Some(why) => frame::with_failure(&app, again, "The restart did not help", &sentence(why)),
-            None => again,
+            Some(why) => frame::with_failure(app, load_again(), "The restart did not help", &sentence(why)),
+            None => load_again(),
         });
     }
     Ok(view.fragment(match asked.part.as_str() {
-        "figures" => health::figures_inside(&app, &facts),
         "usage" => {
-            let totals = usage::totals(&app.db, &actor.scope(), &id, facts.now).await?;
+            let totals = usage::totals(&app.db, &actor.scope(), id, facts.now).await?;
             usage_card::inside(&app.hosting.config, &totals, facts.now)
         }
-        "health" => health::inside(&facts, &health::Report::gather(&app, &actor, &facts).await?),
+        "health" => health::inside(&facts, &health::Report::gather(app, actor, &facts).await?),
         _ => changing(&facts),
     }))
+}
+
+fn load_again() -> Response {
+    ([LOAD_AGAIN], StatusCode::NO_CONTENT).into_response()
 }
 
 async fn show(app: &App, actor: &Actor, view: View, id: &SiteId, left: Left) -> Answer<Response> {

@@ -30,7 +30,7 @@ pub(super) async fn card(app: &App, actor: &Actor, facts: &Facts) -> kit::Result
         return Ok(Markup::default());
     }
     let path = status::path_of(&facts.site.id);
-    let address = app.config.server.public_url.link(&path);
+    let address = status::url_of(app, &facts.site.id);
     Ok(card::card(Card {
         title: "Public status page",
         id: "status-page",

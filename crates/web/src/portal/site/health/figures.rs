@@ -1,6 +1,8 @@
 //! The gauges of the card *Site Health*: CPU, memory and requests, each with its last hour; or an operator's Grafana panels.
 
+use hosting::SiteId;
 use hosting::usage::{Point, SiteFigures};
+use kit::Timestamp;
 use maud::{Markup, html};
 use ui::gauge::{self, Gauge};
 use ui::live::{self, Region};
@@ -35,7 +37,7 @@ pub(in crate::portal::site) fn part(app: &App, facts: &Facts) -> Markup {
             @if panels.is_empty() {
                 @let here = to(&format!("/sites/{}", facts.site.id), &[("part", "figures"), ("layout", facts.layout().name())]);
                 @let topic = format!("figures:{}", facts.site.id);
-                (live::region(Region { topic: &topic, url: &here, poll: Some(BEAT), body: inside(app, facts), ..Region::default() }))
+                (live::region(Region { topic: &topic, url: &here, poll: Some(BEAT), body: inside(app, &facts.site.id, facts.now), ..Region::default() }))
             } @else {
                 div.panels {
                     @for (title, address) in &panels {
@@ -49,8 +51,8 @@ pub(in crate::portal::site) fn part(app: &App, facts: &Facts) -> Markup {
 }
 
 /// The part that changes.
-pub(in crate::portal::site) fn inside(app: &App, facts: &Facts) -> Markup {
-    let figures = app.hosting.figures.of(&facts.site.id, facts.now);
+pub(in crate::portal::site) fn inside(app: &App, site: &SiteId, now: Timestamp) -> Markup {
+    let figures = app.hosting.figures.of(site, now);
     html! {
         (gauge::row(html! { (cpu(&figures)) (memory(&figures)) (requests(&figures)) }))
         details.hint.disclosure {
@@ -187,8 +189,6 @@ fn few_digits(figure: f64, places: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kit::Timestamp;
-
     use super::*;
 
     fn point(minute: i64, cpu: Option<f64>) -> Point {

@@ -38,6 +38,9 @@ fn told(incident: &Incident) -> String {
 }
 
 fn lasted(incident: &Incident, now: Timestamp) -> String {
+    if incident.was_survived() {
+        return String::new();
+    }
     let until = incident.ended_at.unwrap_or(now);
     let length = format::duration(u64::try_from(until.since(incident.started_at).as_millis()).unwrap_or(u64::MAX));
     match incident.ended_at {

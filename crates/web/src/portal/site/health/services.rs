@@ -2,9 +2,9 @@
 
 use hosting::probes::{self, HealthState, ServiceHealth};
 use hosting::{SiteState, templates};
+use kit::words::counted;
 use maud::{Markup, html};
 use ui::card;
-use ui::format;
 use ui::table::{self, Column, Row, Table};
 
 use super::{Report, restart};
@@ -55,7 +55,7 @@ fn status(facts: &Facts, service: &ServiceHealth) -> Markup {
     html! {
         span title=[why.as_deref()] { (words::service_status(state, &service.reading)) }
         @if let Some(why) = why.filter(|_| state != HealthState::Running && state != HealthState::Unknown) { p.hint { (why) } }
-        @if service.reading.restarts > 0 { p.hint { (format::count(service.reading.restarts)) " automatic restarts" } }
+        @if service.reading.restarts > 0 { p.hint { (counted(service.reading.restarts, "automatic restart")) } }
     }
 }
 
