@@ -81,7 +81,39 @@ pub(crate) async fn words(bare: &Path, commit: &str) -> Words {
 }
 
 fn bounded(text: &str) -> String {
-    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(LETTERS).collect()
+    readable(text.trim(), LETTERS)
+}
+
+/// What others wrote, as one line of so many letters: without colours, moves of the cursor, and what else a terminal or a page would
+/// obey instead of showing it.
+pub fn readable(text: &str, longest: usize) -> String {
+    let mut line = String::new();
+    let mut length = 0;
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\u{1b}' => skip_sequence(&mut letters),
+            '\t' | '\n' => line.push(' '),
+            letter if letter.is_control() => continue,
+            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => continue,
+            letter => line.push(letter),
+        }
+        length += 1;
+        if length == longest && letters.peek().is_some() {
+            line.push('…');
+            break;
+        }
+    }
+    line
+}
+
+/// Passes over the rest of a terminal's sequence: `[…m` and the like up to their letter, `]…` up to its bell.
+fn skip_sequence(letters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    match letters.next_if(|next| matches!(next, '[' | ']')) {
+        Some('[') => drop(letters.find(|end| ('@'..='~').contains(end))),
+        Some(_) => drop(letters.find(|end| matches!(end, '\u{7}' | '\u{1b}'))),
+        None => {}
+    }
 }
 
 /// Packs what many pushes left loose, and removes what pushes left that were cut off.
@@ -103,4 +135,38 @@ pub(crate) async fn tidy(bare: &Path) -> Result<()> {
         .await
         .context("packing the repository")
         .map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_given_nothing_to_obey() {
+        for (text, shown) in [
+            ("A new \u{1b}[1;31mface\u{1b}[0m", "A new face"),
+            ("\u{1b}]0;title\u{7}quiet\r", "quiet"),
+            ("a\tb\nc", "a b c"),
+            ("\u{202e}evil", "evil"),
+            ("\u{1b}", ""),
+            ("\u{1b}[", ""),
+            ("\u{1b}c reset", "c reset"),
+            ("名前🌱", "名前🌱"),
+        ] {
+            assert_eq!(readable(text, 50), shown, "{text:?}");
+        }
+        assert_eq!(readable("abcdef", 3), "abc…");
+        assert_eq!(readable("abc", 3), "abc");
+        assert!(readable(&"\u{1b}[".repeat(100_000), 50).chars().count() <= 51);
+    }
+
+    #[test]
+    fn lines_of_branches_are_read_and_others_passed_over() {
+        let id = "0123456789abcdef0123456789abcdef01234567";
+        let read = branch(&format!("refs/heads/a/b\0{id}\0It's <b>new</b>\0Ada\01700000000")).unwrap();
+        assert_eq!((read.name.as_str(), read.subject.as_str(), read.at), ("a/b", "It's <b>new</b>", Timestamp(1_700_000_000_000)));
+        for bad in ["", "refs/tags/v1\0x", "refs/heads/x\0nothex\0\0\01", &format!("refs/heads/x\0{id}\0s\0a\0later")] {
+            assert_eq!(branch(bad), None, "{bad}");
+        }
+    }
 }

@@ -9,9 +9,9 @@ use kit::{Db, Error, Result, Timestamp, Tx, from_row, id_type, sql, text_enum};
 
 use super::look::{self, Words};
 use super::receive::{self, Report, Update};
+use crate::Hosting;
 use crate::deployments::{self, DeploymentId, DeploymentKind, Wish, queue};
 use crate::sites::{self, Site, SiteId};
-use crate::Hosting;
 
 /// Rows that are kept of one site.
 const KEPT: i64 = 100;

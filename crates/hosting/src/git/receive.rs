@@ -208,10 +208,11 @@ mod tests {
     #[test]
     fn a_report_is_believed_only_when_it_says_ok() {
         let mut report = Report::default();
-        let text: Vec<u8> = ["unpack ok\n", "ok refs/heads/main\n", "option forced-update\n", "ng refs/heads/x deny updating a hidden ref\n"]
-            .iter()
-            .flat_map(|line| pkt::write(line.as_bytes()))
-            .collect();
+        let text: Vec<u8> =
+            ["unpack ok\n", "ok refs/heads/main\n", "option forced-update\n", "ng refs/heads/x deny updating a hidden ref\n"]
+                .iter()
+                .flat_map(|line| pkt::write(line.as_bytes()))
+                .collect();
         for byte in text {
             report.feed(&[byte]);
         }

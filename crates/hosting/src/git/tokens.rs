@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use accounts::audit::{self, Entry};
-use accounts::{Actor, Client, CustomerId, Label, Permission};
+use accounts::{Actor, Client, CustomerId, How, Label, Permission};
 use kit::secrets::{Secret, random_alphanumeric, sha256_hex};
 use kit::{Clock, Db, Error, Result, Timestamp, from_row, id_type, sql, text_enum};
 
@@ -66,9 +66,16 @@ pub struct MadeToken {
     pub secret: Secret,
 }
 
-/// Makes a deploy token for a site of the actor's scope.
+/// Makes a deploy token for a site of the actor's scope. Nobody makes one that may more or lives longer than themselves.
 pub async fn create(hosting: &Hosting, actor: &Actor, site: &SiteId, name: &Label, access: TokenAccess) -> Result<MadeToken> {
     actor.may(Permission::WriteSites)?;
+    actor.may(Permission::ReadSites)?;
+    if access == TokenAccess::Push {
+        actor.may(Permission::DeploySites)?;
+    }
+    if matches!(actor.how(), How::Token { expires_at: Some(_), .. }) {
+        return Err(Error::forbidden("An API token that ends cannot make a deploy token, which does not."));
+    }
     let secret = Secret::new(format!("{PREFIX}{}", random_alphanumeric(LENGTH)));
     let id = SiteTokenId::new(&hosting.clock);
     let site = hosting
@@ -76,8 +83,7 @@ pub async fn create(hosting: &Hosting, actor: &Actor, site: &SiteId, name: &Labe
         .write(async |tx| {
             let site = sites::get_in(&tx, &actor.scope(), site).await?;
             adopt::refuse_adopted(&site)?;
-            let (count,): (i64,) =
-                tx.one(sql("select cast(count(*) as bigint) from site_token where site_id = $1").bind(&site.id)).await?;
+            let (count,): (i64,) = tx.one(sql("select cast(count(*) as bigint) from site_token where site_id = $1").bind(&site.id)).await?;
             if count >= MOST {
                 return Err(Error::conflict(format!("there are {MOST} deploy tokens already; revoke one that is not needed")));
             }
@@ -117,8 +123,7 @@ pub async fn revoke(hosting: &Hosting, actor: &Actor, site: &SiteId, id: &SiteTo
         .db
         .write(async |tx| {
             let site = sites::get_in(&tx, &actor.scope(), site).await?;
-            let found: Option<SiteToken> =
-                tx.optional(sql(COLUMNS).and("where id = $1 and site_id = $2").bind(id).bind(&site.id)).await?;
+            let found: Option<SiteToken> = tx.optional(sql(COLUMNS).and("where id = $1 and site_id = $2").bind(id).bind(&site.id)).await?;
             let token = found.ok_or_else(|| Error::not_found("deploy token"))?;
             tx.execute(sql("delete from site_token where id = $1").bind(id)).await?;
             let detail = serde_json::json!({ "name": token.name, "site": site.id.as_str() });
@@ -166,7 +171,9 @@ pub async fn authenticate(db: &Db, clock: &Clock, client: &Client, secret: &str)
     let Some(Found { token, customer }) = found else { return Ok(None) };
     if token.last_used_at.is_none_or(|at| now.since(at) >= USED_EVERY) {
         let noted = db
-            .execute(sql("update site_token set last_used_at = $2 where id = $1 and coalesce(last_used_at, 0) <= $2").bind(&token.id).bind(now))
+            .execute(
+                sql("update site_token set last_used_at = $2 where id = $1 and coalesce(last_used_at, 0) <= $2").bind(&token.id).bind(now),
+            )
             .await;
         // A full disk must not shut every program out.
         if let Err(error) = noted {

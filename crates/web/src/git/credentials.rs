@@ -36,7 +36,8 @@ pub struct Place {
 impl Asker {
     /// Finds out who asks, or why nobody is known. What is wrong about a password or a token is counted and slowed down.
     pub async fn recognise(app: &App, facts: &RequestFacts, client: &Client, headers: &HeaderMap) -> Answer<Asker> {
-        let (name, secret) = basic(headers).ok_or_else(|| not_recognised("Sign in with your mail address and password, or with a token."))?;
+        let (name, secret) =
+            basic(headers).ok_or_else(|| not_recognised("Sign in with your mail address and password, or with a token."))?;
         let asker = if deploy_tokens::is_one(secret.reveal()) {
             let found = deploy_tokens::authenticate(&app.db, &app.clock, client, secret.reveal()).await?;
             found.map(|(actor, site)| Asker { actor, only: Some(site) })
@@ -73,6 +74,11 @@ impl Asker {
             Permission::DeploySites if self.only.is_some() => Error::forbidden("this deploy token may read only; it cannot push"),
             _ => refused,
         })?;
+        if wanted == Permission::DeploySites
+            && let Some(elsewhere) = &site.outside_url
+        {
+            return Err(Error::forbidden(format!("this site's repository is elsewhere; push to {elsewhere}")).into());
+        }
         let bare = hosting::git::repository_of(&app.hosting, &site).ok_or_else(missing)?;
         Ok(Place { site, bare })
     }

@@ -107,7 +107,9 @@ impl Push {
             return say(out, &words::no_removal()).await;
         }
         match outcome {
-            Ok(Outcome::Nothing) if site_branch.is_none() && self.head.updates.iter().any(|update| report.of(&update.reference).is_ok()) => {
+            Ok(Outcome::Nothing)
+                if site_branch.is_none() && self.head.updates.iter().any(|update| report.of(&update.reference).is_ok()) =>
+            {
                 say(out, &words::not_deployed()).await
             }
             Ok(Outcome::Nothing) => Ok(()),

@@ -69,9 +69,9 @@ pub fn of(command: Command, mut pieces: Pieces, turn: OwnedSemaphorePermit) -> B
             outcome = command.converse(talk) => outcome,
             () = out.gone() => return,
         };
+        // What it said so far is its answer; a client knows from the packets whether that is all.
         if let Err(error) = outcome {
-            debug!("an answer to Git was broken off: {error}");
-            out.break_off().await;
+            debug!("a fetch ended badly: {error}");
         }
     });
     body

@@ -2,6 +2,7 @@
 
 use hosting::deployments::log::LogLine;
 use hosting::deployments::{Deployment, DeploymentState, Place};
+use hosting::git::look;
 use hosting::operations::{self, Step, StepState};
 use kit::Timestamp;
 use ui::format;
@@ -106,7 +107,11 @@ impl Talk {
 
     /// After the longest wait.
     pub fn goes_on_without_us(&self) -> Vec<String> {
-        vec![String::new(), "This takes long; the deployment goes on without your push waiting for it:".to_owned(), format!("  {}", self.link)]
+        vec![
+            String::new(),
+            "This takes long; the deployment goes on without your push waiting for it:".to_owned(),
+            format!("  {}", self.link),
+        ]
     }
 }
 
@@ -137,13 +142,22 @@ pub fn not_deployed() -> Vec<String> {
 /// The site's branch cannot be removed.
 pub fn no_removal() -> Vec<String> {
     let branch = hosting::git::BRANCH;
-    vec![String::new(), format!("{branch} is the branch that your site is made from. It cannot be deleted; push another state to it instead.")]
+    vec![
+        String::new(),
+        format!("{branch} is the branch that your site is made from. It cannot be deleted; push another state to it instead."),
+    ]
 }
 
 /// Stored, but not deployed.
 pub fn stored_only(why: &str, link: &str) -> Vec<String> {
     let why = readable(why);
-    vec![String::new(), format!("Stored, but not deployed: {why}."), format!("Once that has changed, deploy it on {link}"), String::new()]
+    vec![
+        String::new(),
+        format!("Stored, but not deployed: {why}."),
+        "Once that has changed it is deployed by itself within some minutes, or at once on".to_owned(),
+        format!("  {link}"),
+        String::new(),
+    ]
 }
 
 /// Stored, and something of ours went wrong.
@@ -163,23 +177,113 @@ fn plain(milliseconds: u64) -> String {
 
 /// What others wrote, as one line that a terminal shows and does not obey.
 fn readable(text: &str) -> String {
-    let mut line = String::new();
-    let mut letters = text.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            // A colour, a move of the cursor: all up to its last letter.
-            '\u{1b}' if letters.clone().next() == Some('[') => drop(letters.find(|end| ('@'..='~').contains(end) && *end != '[')),
-            '\t' | '\n' => line.push(' '),
-            letter if letter.is_control() => {}
-            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
-            letter => line.push(letter),
-        }
-        if line.len() > 4 * LETTERS {
-            break;
+    look::readable(text, LETTERS)
+}
+
+#[cfg(test)]
+mod tests {
+    use hosting::SiteId;
+    use hosting::deployments::{DeploymentId, DeploymentKind};
+
+    use super::*;
+
+    fn deployment(state: DeploymentState) -> Deployment {
+        Deployment {
+            id: DeploymentId::parse("deploy-20260114-103000").unwrap(),
+            site_id: SiteId::parse("app_aaaaaaaa").unwrap(),
+            kind: DeploymentKind::Push,
+            state,
+            branch: "main".to_owned(),
+            commit_hash: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+            subject: "New \u{1b}[31mface\nof it".to_owned(),
+            author: "Ada".to_owned(),
+            requested_by: "Ada".to_owned(),
+            environment_version: 0,
+            release_id: None,
+            previous_release_id: None,
+            operation_id: None,
+            created_at: Timestamp(0),
+            started_at: Some(Timestamp(1_000)),
+            served_at: None,
+            finished_at: state.is_over().then_some(Timestamp(75_000)),
+            error: None,
+            cancelled_by: None,
+            watched_until: None,
+            evidence: None,
         }
     }
-    match line.char_indices().nth(LETTERS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
+
+    fn step(position: i64, name: &str, state: StepState) -> Step {
+        let (started_at, finished_at) = (Some(Timestamp(0)), Some(Timestamp(1_500)));
+        Step { position, name: name.to_owned(), state, started_at, finished_at, detail: None, error: None }
+    }
+
+    fn line(step: &str, text: &str) -> LogLine {
+        LogLine { at: Timestamp(0), step: step.to_owned(), text: text.to_owned() }
+    }
+
+    fn talk() -> Talk {
+        Talk::new("https://panel.test/d".to_owned(), "https://site.test".to_owned())
+    }
+
+    #[test]
+    fn everything_is_said_once_and_in_order() {
+        let mut talk = talk();
+        let place = |ahead, in_ms| Some(Place { ahead, expected_start: Some(Timestamp(in_ms)) });
+        let queued = deployment(DeploymentState::Queued);
+        let first = talk.say(&queued, place(2, 90_000), &[], &[], Timestamp(0));
+        assert_eq!(
+            first,
+            [
+                "",
+                "Deploying 0123456 New face of it",
+                "  https://panel.test/d",
+                "Waiting for its turn: 2 others come first, about 1 min 30 s"
+            ]
+        );
+        assert!(talk.say(&queued, place(2, 80_000), &[], &[], Timestamp(0)).is_empty());
+        assert_eq!(talk.say(&queued, place(1, 0), &[], &[], Timestamp(5)), ["Waiting for its turn: 1 other comes first"]);
+
+        let running = deployment(DeploymentState::Running);
+        let steps = [step(0, "checkout", StepState::Done), step(1, "build", StepState::Running), step(2, "switch", StepState::Waiting)];
+        let said = talk.say(&running, None, &steps, &[line("build", "one"), line("build", "two")], Timestamp(0));
+        assert_eq!(said, ["-> Check out the commit", "   done in 1.5 s", "-> Build the images", "   | one", "   | two"]);
+        let steps = [step(0, "checkout", StepState::Done), step(1, "build", StepState::Failed), step(2, "switch", StepState::Waiting)];
+        let failed = Deployment { error: Some("no space\nleft".to_owned()), ..deployment(DeploymentState::Failed) };
+        let said = talk.say(&failed, None, &steps, &[line("verdict", "failed")], Timestamp(0));
+        assert_eq!(
+            said,
+            [
+                "   failed after 1.5 s",
+                "",
+                "NOT LIVE: no space left",
+                "What served before still serves. Your commit is stored.",
+                "  https://panel.test/d",
+                ""
+            ]
+        );
+    }
+
+    #[test]
+    fn every_end_has_its_words() {
+        for (state, words) in [
+            (DeploymentState::Success, "Live after 1 min 14 s: https://site.test"),
+            (DeploymentState::Superseded, "something newer"),
+            (DeploymentState::RolledBack, "taken back"),
+            (DeploymentState::Cancelled, "cancelled by"),
+        ] {
+            let said = talk().say(&deployment(state), None, &[], &[], Timestamp(0)).join("\n");
+            assert!(said.contains(words), "{state}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_log_without_end_has_one_here() {
+        let mut talk = talk();
+        let lines: Vec<LogLine> = (0..5000).map(|number| line("build", &format!("line {number} {}", "x".repeat(10_000)))).collect();
+        let said = talk.say(&deployment(DeploymentState::Running), None, &[step(0, "build", StepState::Running)], &lines, Timestamp(0));
+        assert!(said.len() < MOST_LOG_LINES + 10 && said.iter().all(|line| line.chars().count() < LETTERS + 10));
+        assert!(said.last().unwrap().contains("all of it: https://panel.test/d"));
+        assert!(talk.say(&deployment(DeploymentState::Running), None, &[], &lines, Timestamp(0)).is_empty());
     }
 }
