@@ -84,6 +84,36 @@ impl kit::db::FromRow for Recognised {
 /// [`Error::Forbidden`] with one text for a wrong password, an unknown address and a member without a password, after
 /// the same work; [`Error::Throttled`] after too many of them for the address or the client.
 pub async fn sign_in(db: &Db, clock: &Clock, client: &Client, email: &str, password: &Secret) -> Result<SignedIn> {
+    let proof = prove(db, clock, client, email, password).await?;
+    db.write(async |tx| {
+        proof.settle(&tx).await?;
+        open(&tx, clock, client, &proof.member.id, "password").await
+    })
+    .await
+}
+
+/// Recognises a member by mail address and password for one request, as Git sends them: no session begins. Fails like [`sign_in`],
+/// and each guess counts there as here.
+pub async fn recognise(db: &Db, clock: &Clock, client: &Client, email: &str, password: &Secret) -> Result<Actor> {
+    let proof = prove(db, clock, client, email, password).await?;
+    db.write(async |tx| {
+        proof.settle(&tx).await?;
+        customers::require_open(&tx, proof.member.role.customer()).await
+    })
+    .await?;
+    Ok(Actor::recognised(proof.member, How::Password, client.ip))
+}
+
+/// The right password of a member, as it was a moment ago.
+struct Proof {
+    member: Recognised,
+    hash: PasswordHash,
+    /// The hash by today's rules, where the stored one is older.
+    better: Option<PasswordHash>,
+    keys: GuessKeys,
+}
+
+async fn prove(db: &Db, clock: &Clock, client: &Client, email: &str, password: &Secret) -> Result<Proof> {
     let email = Email::parse(email).map_err(|_| email.to_owned());
     let keys = GuessKeys::of(email.as_ref().map_or_else(String::as_str, Email::as_str), client);
     keys.hit(db, clock).await?;
@@ -103,22 +133,24 @@ pub async fn sign_in(db: &Db, clock: &Clock, client: &Client, email: &str, passw
         Verdict::Right => None,
         Verdict::RightButOutdated => Some(passwords::hash_again(password).await?),
     };
+    Ok(Proof { member: candidate.member, hash, better, keys })
+}
 
-    let member = candidate.member.id.clone();
-    db.write(async |tx| {
+impl Proof {
+    /// Takes the guess back and keeps the better hash, unless the password was changed meanwhile.
+    async fn settle(&self, tx: &Tx) -> Result<()> {
         // The password may have been changed, and all sessions ended, while it was being compared.
         let still: Option<(Option<PasswordHash>,)> =
-            tx.optional(sql("select password_hash from member where id = $1").bind(&member)).await?;
-        if still.is_none_or(|(current,)| current.as_ref() != Some(&hash)) {
+            tx.optional(sql("select password_hash from member where id = $1").bind(&self.member.id)).await?;
+        if still.is_none_or(|(current,)| current.as_ref() != Some(&self.hash)) {
             return Err(wrong());
         }
-        keys.forgive(&tx).await?;
-        if let Some(better) = &better {
-            tx.execute(sql("update member set password_hash = $2 where id = $1").bind(&member).bind(better)).await?;
+        self.keys.forgive(tx).await?;
+        if let Some(better) = &self.better {
+            tx.execute(sql("update member set password_hash = $2 where id = $1").bind(&self.member.id).bind(better)).await?;
         }
-        open(&tx, clock, client, &member, "password").await
-    })
-    .await
+        Ok(())
+    }
 }
 
 fn wrong() -> Error {

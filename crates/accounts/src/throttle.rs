@@ -8,7 +8,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use kit::secrets::sha256_hex;
-use kit::{Clock, Error, Result, Timestamp, Tx, sql};
+use kit::{Clock, Db, Error, Result, Timestamp, Tx, sql};
+
+use crate::Client;
 
 /// How many tries are free and how the pauses grow from there: doubling.
 #[derive(Debug, Clone, Copy)]
@@ -105,6 +107,11 @@ pub async fn hit(tx: &Tx, clock: &Clock, key: &Key, limits: &Limits) -> Result<(
     )
     .await
     .map(|_| ())
+}
+
+/// Counts a token that nobody has, for the address that sent it; refuses when there were too many. Good tokens are never held up.
+pub async fn count_wrong_token(db: &Db, clock: &Clock, client: &Client) -> Result<()> {
+    db.write(async |tx| hit(&tx, clock, &Key::address("token", client.ip), &SIGN_IN).await).await
 }
 
 /// Forgets all tries: for an account whose owner has proved to be the owner.

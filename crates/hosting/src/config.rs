@@ -43,6 +43,10 @@ pub struct HostingConfig {
     pub restart_pause_seconds: u32,
     /// Folder for base images made on this machine; empty means `{data}/cache/images`.
     pub image_cache: PathBuf,
+    /// One push may send so many MB.
+    pub push_limit_mb: u32,
+    /// A push shows its deployment for so many minutes at most; the deployment goes on after that.
+    pub push_wait_minutes: u32,
     /// A site's database should stay below so many MB; shown as a bar, 0 for no limit.
     pub quota_database_mb: u32,
     /// A site's files should stay below so many MB; shown as a bar, 0 for no limit.
@@ -99,6 +103,12 @@ impl HostingConfig {
         }
         if !(1..=50).contains(&self.keep_releases) {
             wrong.push(field("hosting.keep_releases", "must be from 1 to 50"));
+        }
+        if !(1..=10_000).contains(&self.push_limit_mb) {
+            wrong.push(field("hosting.push_limit_mb", "must be from 1 to 10000"));
+        }
+        if self.push_wait_minutes > 240 {
+            wrong.push(field("hosting.push_wait_minutes", "must be at most 240"));
         }
         for (name, seconds) in [("hosting.drain_seconds", self.drain_seconds), ("hosting.watch_seconds", self.watch_seconds)] {
             if seconds > 3600 {

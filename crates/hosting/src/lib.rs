@@ -72,6 +72,8 @@ pub struct Parts {
     pub board: probes::Board,
     /// What every site takes of the machine.
     pub figures: usage::Figures,
+    /// How many fetches and pushes go on at once.
+    pub git_places: git::serve::Places,
     /// Rung when somebody cancelled a deployment.
     pub(crate) cancelled: tokio::sync::Notify,
     /// Where people reach Innkeeper itself; its host name is never a site's.
@@ -138,6 +140,7 @@ impl Hosting {
             runtime,
             board: probes::Board::default(),
             figures: usage::Figures::default(),
+            git_places: git::serve::Places::default(),
             cancelled: tokio::sync::Notify::new(),
             public_url,
             data,

@@ -11,6 +11,7 @@ use tracing::warn;
 
 use crate::deployments::{cleanup, queue, releases, watch};
 use crate::edge::{self, wanted};
+use crate::git::pushes;
 use crate::operations::{self, prepare_template};
 use crate::sites::{self, CertificateState, SiteState};
 use crate::templates::Kind;
@@ -67,6 +68,19 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Deployments {
             "{begun} begun ({renewed} for an upgrade), {ended} ended whose work was lost, {judged} judged, {} removed",
             counted(removed, "stray container")
         ))
+    }
+}
+
+/// Deploys what was pushed while nobody saw the end of it.
+pub struct Pushes;
+
+impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Pushes {
+    const NAME: &'static str = "git.pushes";
+    const EVERY: Duration = Duration::from_secs(10);
+
+    async fn reconcile(&self, context: C) -> Result<String> {
+        let settled = pushes::settle_the_lost(context.as_ref()).await?;
+        Ok(format!("pushes settled whose end was not seen: {}", settled))
     }
 }
 

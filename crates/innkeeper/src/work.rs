@@ -9,7 +9,7 @@ use hosting::git::deliveries;
 use hosting::git::heads::Heads;
 use hosting::git::pushed::DeployPushed;
 use hosting::operations::RunOperation;
-use hosting::reconcile::{Certificates, Deployments, Edge, Templates};
+use hosting::reconcile::{Certificates, Deployments, Edge, Pushes, Templates};
 use kit::Result;
 use kit::jobs::{Attempt, Job, Registry, Runner};
 use kit::mail::{Mailer, SendMail};
@@ -69,6 +69,7 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(Edge)
         .reconciler(Deployments)
         .reconciler(Heads::default())
+        .reconciler(Pushes)
         .reconciler(Certificates::default())
         .reconciler(Templates);
     of(app, registry)

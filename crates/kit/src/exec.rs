@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command as TokioCommand};
+pub use tokio::process::{ChildStdin, ChildStdout};
 
 use crate::{Context, Error, Result};
 
@@ -189,6 +190,31 @@ impl Command {
             Err(_) => return Err(timed_out(&description, self.timeout)),
         };
         check(status, &description, &tail.text())
+    }
+
+    /// Runs with its standard input and output in the hands of `talk`, as streams. A non-zero exit is [`Error::Unavailable`] with the
+    /// end of what it said on standard error.
+    ///
+    /// The process group dies when the time is up, when `talk` fails, and when the future is dropped.
+    pub async fn converse<T, F>(self, talk: impl FnOnce(ChildStdin, ChildStdout) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let description = self.display();
+        let mut running = self.start_with(Stdio::piped(), Stdio::piped())?;
+        let stdin = running.child.stdin.take().expect("stdin is piped");
+        let stdout = running.child.stdout.take().expect("stdout is piped");
+        let mut stderr = running.child.stderr.take();
+        let work = async {
+            let (told, said) = tokio::try_join!(talk(stdin, stdout), read_bounded(stderr.as_mut()))?;
+            let status = running.child.wait().await.context(format!("waiting for `{description}`"))?;
+            check(status, &description, &said)?;
+            Ok(told)
+        };
+        match tokio::time::timeout(self.timeout, work).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(timed_out(&description, self.timeout)),
+        }
     }
 
     async fn run_to(self, stdout: Stdio) -> Result<Output> {

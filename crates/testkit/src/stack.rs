@@ -326,6 +326,8 @@ pub(crate) async fn open(data: &Path, surroundings: &Surroundings, options: &Sta
             prepare_templates: false,
             restart_pause_seconds: 300,
             image_cache: image_cache(),
+            push_limit_mb: 50,
+            push_wait_minutes: 30,
             quota_database_mb: 0,
             quota_files_mb: 0,
             quota_requests_per_day: 0,

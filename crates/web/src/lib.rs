@@ -19,6 +19,7 @@ mod account;
 mod api;
 mod csrf;
 mod entry;
+mod git;
 mod idempotency;
 mod limit;
 mod openapi;

@@ -5,7 +5,7 @@ use axum::Router;
 use crate::app::App;
 use crate::live::{self, Channel};
 use crate::routes::{RouteInfo, Routes};
-use crate::{account, api, entry, openapi, operator, palette, portal, status, surroundings};
+use crate::{account, api, entry, git, openapi, operator, palette, portal, status, surroundings};
 
 /// Declares every route.
 fn declare() -> Routes {
@@ -18,6 +18,7 @@ fn declare() -> Routes {
     let routes = palette::routes(routes);
     let routes = status::routes(routes);
     let routes = api::routes(routes);
+    let routes = git::routes(routes);
     openapi::routes(routes)
 }
 

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use kit::{Error, Result, Timestamp};
 
-use crate::{CustomerId, Email, MemberId, PersonName, SessionId, Theme, TokenId};
+use crate::{Client, CustomerId, Email, MemberId, PersonName, SessionId, Theme, TokenId};
 pub use roles::{Permission, Role, Standing, TokenScope, TokenScopes};
 
 /// By what means an actor was recognised.
@@ -26,6 +26,15 @@ pub enum How {
         /// When it ends; what it makes must not outlive it.
         expires_at: Option<Timestamp>,
     },
+    /// A password sent with a request by Git, which knows no cookies: reads and deploys sites, nothing else.
+    Password,
+    /// A secret that a slice keeps for one thing of a customer, such as a deploy token of a site.
+    Key {
+        /// Its id.
+        id: String,
+        /// All that it may.
+        permissions: Vec<Permission>,
+    },
     /// A one-time link or a sign-in form, for the one thing that it does.
     Link,
     /// A job, in the name of the house.
@@ -40,6 +49,8 @@ impl How {
         match self {
             How::Session(_) => "session",
             How::Token { .. } => "token",
+            How::Password => "password",
+            How::Key { .. } => "key",
             How::Link => "link",
             How::Job => "job",
             How::Cli => "cli",
@@ -77,6 +88,20 @@ impl Actor {
     /// A job or reconciler, named by its kind; may do everything. For what happens without anyone asking.
     pub fn job(kind: &'static str) -> Actor {
         Actor::of_the_house(format!("job {kind}"), How::Job)
+    }
+
+    /// Whoever holds a secret that a slice keeps for one thing of a customer. The slice has compared the secret, and sees to it that
+    /// the actor reaches nothing but that thing.
+    pub fn of_key(name: String, customer: CustomerId, id: String, permissions: Vec<Permission>, client: &Client) -> Actor {
+        Actor {
+            member: None,
+            name,
+            email: None,
+            role: Role::Customer { customer, standing: Standing::Member },
+            theme: Theme::System,
+            how: How::Key { id, permissions },
+            ip: Some(client.ip),
+        }
     }
 
     fn of_the_house(name: String, how: How) -> Actor {
@@ -147,6 +172,12 @@ impl Actor {
     pub fn may(&self, permission: Permission) -> Result<()> {
         match &self.how {
             How::Link => return Err(Error::forbidden("Please sign in first.")),
+            How::Password if !matches!(permission, Permission::ReadSites | Permission::DeploySites) => {
+                return Err(Error::forbidden("This cannot be done with a password alone. Please sign in."));
+            }
+            How::Key { permissions, .. } if !permissions.contains(&permission) => {
+                return Err(Error::forbidden("This token may not do that."));
+            }
             How::Token { scopes, .. } => match permission.token_scope() {
                 None => return Err(Error::forbidden("This cannot be done with an API token. Please sign in.")),
                 Some(scope) if !scopes.contains(scope) => {
@@ -154,7 +185,7 @@ impl Actor {
                 }
                 Some(_) => {}
             },
-            How::Session(_) | How::Job | How::Cli => {}
+            How::Session(_) | How::Password | How::Key { .. } | How::Job | How::Cli => {}
         }
         match self.role.permits(permission) {
             true => Ok(()),
@@ -297,6 +328,21 @@ mod tests {
             assert!(!actor(Role::Admin, How::Link).can(*permission));
             assert!(Actor::cli().can(*permission));
         }
+    }
+
+    #[test]
+    fn a_password_and_a_key_open_only_what_they_are_for() {
+        let client = Client::new(Ipv4Addr::LOCALHOST.into(), "git/2");
+        let key = Actor::of_key("CI".to_owned(), CustomerId::random(), "stk_1".to_owned(), vec![Permission::ReadSites], &client);
+        let password = actor(Role::Admin, How::Password);
+        for permission in Permission::ALL {
+            assert_eq!(key.can(*permission), *permission == Permission::ReadSites, "{permission}");
+            let of_git = matches!(permission, Permission::ReadSites | Permission::DeploySites);
+            assert_eq!(password.can(*permission), of_git, "{permission}");
+        }
+        let concierge = actor(Role::Concierge, How::Password);
+        assert!(concierge.can(Permission::ReadSites) && !concierge.can(Permission::DeploySites));
+        assert!(!key.scope().is_house());
     }
 
     #[test]

@@ -1,22 +1,33 @@
-//! A site's own repository: bare, with the template as its first commit. Serving it is a surface of its own.
+//! A site's own repository: bare, with the template as its first commit.
 //!
+//! Here it is made and read, and here are the parts of serving it that know nothing of HTTP: the two services as processes
+//! ([`serve`]), what a push says ([`receive`], [`pkt`]), what it leads to ([`pushes`]), and with what one may ([`tokens`]).
 //! Where the site's repository is at a provider ([`providers`]), the bare one here is a copy that holds what was deployed.
 
 pub mod deliveries;
 pub mod heads;
+pub mod look;
 pub mod outside;
+pub mod pkt;
 pub mod providers;
 pub mod pushed;
+pub mod pushes;
+pub mod receive;
 pub mod repositories;
+pub mod serve;
+pub mod tokens;
 
 mod commits;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kit::exec::Command;
 use kit::{Context, Result};
 
+use crate::Hosting;
 use crate::files::storage;
+use crate::sites::{Site, SiteState};
+use crate::templates::Kind;
 
 pub(crate) use commits::changed_migrations;
 pub use commits::{Commit, resolve};
@@ -26,6 +37,13 @@ const IGNORED: &str = ".env\ndocker-compose.yaml\ndeployment.log\nnode_modules/\
 
 /// The branch whose pushes are deployments.
 pub const BRANCH: &str = "main";
+
+/// The repository of a site, for those who may reach the site; `None` when it has none, or none yet.
+pub fn repository_of(hosting: &Hosting, site: &Site) -> Option<PathBuf> {
+    let bare = hosting.repository(site);
+    let is_there = site.kind != Kind::Adopted && site.state != SiteState::Deleting && bare.join("HEAD").is_file();
+    is_there.then_some(bare)
+}
 
 pub(crate) fn git(dir: &Path) -> Command {
     Command::new("git")

@@ -71,6 +71,8 @@ pub fn config() -> HostingConfig {
         prepare_templates: false,
         restart_pause_seconds: 300,
         image_cache: std::path::PathBuf::new(),
+        push_limit_mb: 50,
+        push_wait_minutes: 30,
         quota_database_mb: 0,
         quota_files_mb: 0,
         quota_requests_per_day: 0,

@@ -12,6 +12,7 @@ mod probes;
 mod real_stack;
 mod redact;
 mod rendering;
+mod repositories;
 mod samples;
 mod status_page;
 mod store;

@@ -96,3 +96,46 @@ async fn files_serve_as_input_and_output() {
     let error = Command::new("sh").args(["-c", "echo reason >&2; exit 3"]).stdout_to_file(&path).await.unwrap_err();
     assert!(matches!(&error, Error::Unavailable { .. }) && error.to_string().contains("reason"), "{error}");
 }
+
+#[tokio::test]
+async fn a_conversation_streams_both_ways_at_once_and_ends_with_its_limit_or_its_talk() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    // More than any pipe holds, so that writing waits for reading.
+    let echo = Command::new("cat").converse(async |mut stdin, mut stdout| {
+        let write = async move {
+            for _ in 0..64 {
+                stdin.write_all(&[b'x'; 64 << 10]).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        let read = async {
+            let (mut total, mut piece) = (0, vec![0; 64 << 10]);
+            loop {
+                match stdout.read(&mut piece).await? {
+                    0 => return Ok(total),
+                    length => total += length,
+                }
+            }
+        };
+        let ((), total) = tokio::try_join!(write, read)?;
+        Ok(total)
+    });
+    assert_eq!(echo.await.unwrap(), 4 << 20);
+
+    let error = Command::new("sh").args(["-c", "echo reason >&2; exit 3"]).converse(async |_, _| Ok(())).await.unwrap_err();
+    assert!(error.to_string().contains("reason"), "{error}");
+    // What it says on standard error is bounded, and stops nobody.
+    Command::new("sh").args(["-c", "head -c 9000000 /dev/zero >&2"]).converse(async |_, _| Ok(())).await.unwrap();
+
+    let marker = marker();
+    let script = format!("sleep {marker} & sleep {marker}");
+    let command = || Command::new("sh").arg("-c").arg(&script).timeout(Duration::from_millis(300));
+    let error = command().converse(async |_in, _out| Ok(())).await.unwrap_err();
+    assert!(error.to_string().contains("did not end within"), "{error}");
+    ends(&marker).await;
+    let started = Instant::now();
+    let talk = async |_in, _out| Err::<(), _>(Error::conflict("enough"));
+    let error = command().timeout(Duration::from_secs(60)).converse(talk).await.unwrap_err();
+    assert!(error.to_string().contains("enough") && started.elapsed() < Duration::from_secs(10), "{error}");
+    ends(&marker).await;
+}

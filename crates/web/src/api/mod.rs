@@ -7,6 +7,7 @@ mod audit;
 mod container;
 mod containers;
 mod customers;
+mod deploy_tokens;
 mod deployments;
 mod doctor;
 mod jobs;
@@ -18,6 +19,7 @@ mod sites;
 mod tokens;
 mod webhook;
 
+pub(crate) use deploy_tokens::parse as parse_deploy_token;
 pub(crate) use logs::allow_logs;
 
 use accounts::Permission;
@@ -46,6 +48,9 @@ pub fn routes(all: Routes) -> Routes {
         .api(Access::May(Permission::ReadSites), routes!(container::status))
         .api(Access::May(Permission::WriteSites), routes!(container::restart))
         .api(Access::May(Permission::ReadSites), routes!(logs::logs))
+        .api(Access::May(Permission::ReadSites), routes!(deploy_tokens::list))
+        .api_create(Access::May(Permission::WriteSites), routes!(deploy_tokens::create))
+        .api(Access::May(Permission::WriteSites), routes!(deploy_tokens::revoke))
         .api(operate, routes!(containers::adoptable))
         .api_create(operate, routes!(containers::adopt))
         .api(operate, routes!(containers::let_go))

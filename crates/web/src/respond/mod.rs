@@ -23,6 +23,7 @@ pub use problem::{FieldProblem, Problem, problem_kinds};
 
 use crate::app::App;
 use crate::frame::View;
+use crate::git;
 use crate::request::{RequestFacts, is_fragment};
 use crate::session;
 
@@ -40,6 +41,8 @@ pub enum Reason {
     Error(Error),
     /// Nobody is signed in, or the token is unknown.
     SignInNeeded,
+    /// Credentials that Git sent are not good; says why.
+    NotRecognised(String),
     /// The body or the query cannot be read at all.
     Malformed(String),
     /// Larger than this route allows.
@@ -75,7 +78,7 @@ impl Failure {
             Reason::Error(Error::Throttled { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Reason::Error(Error::Unavailable { .. }) | Reason::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
             Reason::Error(Error::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
-            Reason::SignInNeeded => StatusCode::UNAUTHORIZED,
+            Reason::SignInNeeded | Reason::NotRecognised(_) => StatusCode::UNAUTHORIZED,
             Reason::Malformed(_) => StatusCode::BAD_REQUEST,
             Reason::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Reason::UnsupportedType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -88,7 +91,7 @@ impl Failure {
         match &*self.0 {
             Reason::Error(error) => sentence(&error.public_message()),
             Reason::SignInNeeded => "Sign in, or send a valid token as `Authorization: Bearer …`.".to_owned(),
-            Reason::Malformed(why) => sentence(why),
+            Reason::Malformed(why) | Reason::NotRecognised(why) => sentence(why),
             Reason::TooLarge(limit) => format!("The body may hold at most {} here.", ui::format::bytes(*limit as u64)),
             Reason::UnsupportedType(wanted) => format!("Send the body as `Content-Type: {wanted}`."),
             Reason::MethodNotAllowed => "This address does not answer that method.".to_owned(),
@@ -153,7 +156,7 @@ pub async fn render(State(app): State<App>, facts: RequestFacts, request: Reques
     if let Some(seconds) = failure.retry_after_seconds() {
         rendered.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if failure.status() == StatusCode::UNAUTHORIZED {
+    if failure.status() == StatusCode::UNAUTHORIZED && !rendered.headers().contains_key(header::WWW_AUTHENTICATE) {
         rendered.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     rendered
@@ -186,6 +189,9 @@ struct Asked {
 impl Asked {
     async fn render(&self, app: &App, failure: &Failure) -> Response {
         let path = self.uri.path();
+        if git::asks(path) {
+            return git::plain(failure);
+        }
         if is_for_programs(path) || prefers_json(&self.headers) {
             return Problem::of(failure, &self.facts.id, path).into_response();
         }

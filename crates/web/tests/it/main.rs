@@ -4,6 +4,7 @@
 
 mod api;
 mod entry;
+mod git;
 mod idempotency;
 mod live;
 mod matrix;

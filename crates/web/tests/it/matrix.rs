@@ -126,8 +126,15 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
         names.extend([("{deployment}", deployment.clone()), ("{deployment_id}", deployment), ("{app}", site.clone()), ("{app_id}", site)]);
     } else if row.path.contains("{app") {
         let site = site(test, &customer).await;
+        if row.path.contains("{deploy_token}") {
+            let (id, name) = (hosting::SiteId::parse(&site).unwrap(), accounts::Label::parse("target").unwrap());
+            let access = hosting::git::tokens::TokenAccess::Push;
+            let made = hosting::git::tokens::create(&app.hosting, &Actor::cli(), &id, &name, access).await.unwrap();
+            names.push(("{deploy_token}", made.id.to_string()));
+        }
         names.extend([("{app}", site.clone()), ("{app_id}", site)]);
     }
+    names.push(("{repository}", "app_aaaaaaaa.git".to_owned()));
     names.push(("{kind}", "portfolio".to_owned()));
     names.push(("{token}", "unknown".to_owned()));
     names.push(("{invitation}", "unknown".to_owned()));

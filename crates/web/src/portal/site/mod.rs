@@ -15,6 +15,7 @@ mod history;
 mod progress;
 pub(super) mod publicity;
 mod ready;
+pub(super) mod repository;
 mod settings;
 mod tabs;
 mod usage_card;
