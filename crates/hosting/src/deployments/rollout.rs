@@ -19,7 +19,7 @@ use crate::env_file::{self, PublicAddress};
 use crate::operations::{blocking, confirm_release, image_tags, template_of};
 use crate::runtime::{Listed, beside};
 use crate::sites::Site;
-use crate::{Hosting, environment, files, git};
+use crate::{Hosting, files, git};
 
 /// How long the containers of a new release may take until all are healthy.
 const HEALTHY_LIMIT: Duration = Duration::from_secs(90);
@@ -321,8 +321,8 @@ pub(crate) async fn record_first_release(hosting: &Hosting, site: &Site) -> Resu
     let template = template_of(site)?;
     let images = image_tags(site, template, &hosting.site_folder(site)).await?;
     let commit = git::head(&hosting.repository(site)).await.unwrap_or_default();
-    let environment_version = environment::newest_version(&hosting.db, &site.id).await?;
-    let new = NewRelease { commit: &commit, images: &images, environment_version, template_version: &site.template_version };
+    // What changes variables makes a release of its own: without one on record, it serves without any.
+    let new = NewRelease { commit: &commit, images: &images, environment_version: 0, template_version: &site.template_version };
     hosting
         .db
         .write(async |tx| {
