@@ -44,14 +44,14 @@ pub async fn change(hosting: &Hosting, actor: &Actor, site: &SiteId, change: &Ch
         .db
         .write(async |tx| {
             let site = sites::get_in(&tx, &actor.scope(), site).await?;
-            adopt::refuse_adopted(&site)?;
+            refuse_unless_settled(&site)?;
             let (values, diff) = next(&tx, hosting, &site, change).await?;
             let version = change.base_version + 1;
             let new = NewVersion { version, values: &values, changes: &diff, restores: change.restores, created_by: actor.name() };
             if !store::insert(&tx, &hosting.key, &hosting.clock, &site.id, &new).await? {
                 return Err(Error::conflict("somebody else changed the variables at the same moment; please look at them and try again"));
             }
-            let deployment = roll_out(&tx, hosting, actor, &site, version).await?;
+            let deployment = roll_out(&tx, hosting, actor, &site).await?;
             if let Some(deployment) = &deployment {
                 store::set_deployment(&tx, &site.id, version, deployment).await?;
             }
@@ -74,14 +74,26 @@ pub async fn change(hosting: &Hosting, actor: &Actor, site: &SiteId, change: &Ch
 }
 
 /// What rolls a version out that was just recorded; none when it waits for the site's start.
-async fn roll_out(tx: &Tx, hosting: &Hosting, actor: &Actor, site: &Site, version: i64) -> Result<Option<DeploymentId>> {
+async fn roll_out(tx: &Tx, hosting: &Hosting, actor: &Actor, site: &Site) -> Result<Option<DeploymentId>> {
     match site.state {
         SiteState::Active => Ok(Some(deployments::supersede_and_enqueue(tx, hosting, site, actor, &Wish::new_settings()).await?.id)),
-        SiteState::Stopped => {
+        _ => {
             // A start that is under way has read its settings already.
             operations::refuse_while_busy(tx, &site.id).await?;
             Ok(None)
         }
+    }
+}
+
+/// Whether a site is one whose variables can be changed: made by us, and neither being made nor gone.
+pub fn can_be_changed(site: &Site) -> bool {
+    refuse_unless_settled(site).is_ok()
+}
+
+fn refuse_unless_settled(site: &Site) -> Result<()> {
+    adopt::refuse_adopted(site)?;
+    match site.state {
+        SiteState::Active | SiteState::Stopped => Ok(()),
         state => Err(Error::conflict(format!("the variables of a site that is {state} cannot be changed"))),
     }
 }
@@ -93,7 +105,7 @@ pub async fn planned(hosting: &Hosting, scope: &Scope, site: &SiteId, change: &C
         .db
         .write(async |tx| {
             let site = sites::get_in(&tx, scope, site).await?;
-            adopt::refuse_adopted(&site)?;
+            refuse_unless_settled(&site)?;
             next(&tx, hosting, &site, change).await
         })
         .await?;

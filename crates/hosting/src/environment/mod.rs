@@ -21,7 +21,7 @@ use crate::Hosting;
 use crate::deployments::releases;
 use crate::sites::{Site, SiteId};
 
-pub use change::{Change, Changed, change, planned, restoring};
+pub use change::{Change, Changed, can_be_changed, change, planned, restoring};
 pub use diff::Diff;
 pub use import::{LineError, parse as import};
 pub use names::{MAX_VALUE, complaint_about_name, complaint_about_value};

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod doctor;
+mod environment;
 mod house;
 mod operations;
 mod probes;

@@ -6,6 +6,7 @@ mod config;
 mod customer;
 mod demo;
 mod doctor;
+mod environment;
 mod images;
 mod member;
 mod migrate;

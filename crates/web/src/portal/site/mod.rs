@@ -8,6 +8,7 @@ pub(super) mod adopted;
 mod archived;
 mod certificate;
 mod danger;
+pub(super) mod environment;
 mod head;
 pub(super) mod health;
 mod history;

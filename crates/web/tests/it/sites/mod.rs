@@ -2,6 +2,7 @@
 
 mod adopted;
 mod api;
+mod environment;
 mod figures;
 mod logs;
 mod pages;
