@@ -110,7 +110,7 @@ pub(crate) async fn start_beside(hosting: &Hosting, next: &Next, log: &LogWriter
     let started = beside::up_beside(&next.site, &hosting.site_folder(&next.site), &files, &scales).await;
     verdict(hosting, started, "the containers did not start").await?;
     let new = of_release(&containers_of(hosting, &next.site).await?, next.release.id.as_str());
-    for name in scales.keys().filter(|name| !new.contains_key(**name)) {
+    if let Some(name) = scales.keys().find(|name| !new.contains_key(**name)) {
         return Err(Error::unavailable(format!("Docker made no container for {name}")));
     }
     let healthy = beside::await_healthy_in(&hosting.runtime, &next.site, &template.manifest, &new, HEALTHY_LIMIT).await;
