@@ -78,7 +78,8 @@ pub fn render(variables: &[(&'static str, String)], own: &[(String, String)]) ->
     text
 }
 
-/// Quotes for the Compose plugin's reader: inside double quotes `\\`, `\"` and `\$` stand for themselves.
+/// Quotes for the Compose plugin's reader: inside double quotes `\\`, `\"` and `\$` stand for themselves, `\n` and `\r` for line
+/// breaks. So each variable is one line of the file, whatever it holds.
 fn quote(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@+=".contains(c);
     if value.chars().all(plain) {
@@ -86,10 +87,12 @@ fn quote(value: &str) -> String {
     }
     let mut quoted = String::from("\"");
     for c in value.chars() {
-        if matches!(c, '\\' | '"' | '$') {
-            quoted.push('\\');
+        match c {
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\\' | '"' | '$' => quoted.extend(['\\', c]),
+            c => quoted.push(c),
         }
-        quoted.push(c);
     }
     quoted.push('"');
     quoted

@@ -45,7 +45,7 @@ impl LogWriter {
     pub async fn open(hosting: &Hosting, site: &Site, deployment: &DeploymentId) -> Result<LogWriter> {
         let path = path(hosting, site, deployment);
         files::create_folder(path.parent().expect("the log is in a folder"))?;
-        let known = redact::known_of(hosting, site)?;
+        let known = redact::known_of(hosting, site).await?;
         Ok(LogWriter { hosting: hosting.clone(), site: site.clone(), deployment: deployment.clone(), path, known })
     }
 

@@ -19,7 +19,7 @@ use crate::env_file::{self, PublicAddress};
 use crate::operations::{blocking, confirm_release, image_tags, template_of};
 use crate::runtime::{Listed, beside};
 use crate::sites::Site;
-use crate::{Hosting, environment, files, git};
+use crate::{Hosting, files, git};
 
 /// How long the containers of a new release may take until all are healthy.
 const HEALTHY_LIMIT: Duration = Duration::from_secs(90);
@@ -110,7 +110,7 @@ pub(crate) async fn start_beside(hosting: &Hosting, next: &Next, log: &LogWriter
     let started = beside::up_beside(&next.site, &hosting.site_folder(&next.site), &files, &scales).await;
     verdict(hosting, started, "the containers did not start").await?;
     let new = of_release(&containers_of(hosting, &next.site).await?, next.release.id.as_str());
-    for name in scales.keys().filter(|name| !new.contains_key(**name)) {
+    if let Some(name) = scales.keys().find(|name| !new.contains_key(**name)) {
         return Err(Error::unavailable(format!("Docker made no container for {name}")));
     }
     let healthy = beside::await_healthy_in(&hosting.runtime, &next.site, &template.manifest, &new, HEALTHY_LIMIT).await;
@@ -321,8 +321,8 @@ pub(crate) async fn record_first_release(hosting: &Hosting, site: &Site) -> Resu
     let template = template_of(site)?;
     let images = image_tags(site, template, &hosting.site_folder(site)).await?;
     let commit = git::head(&hosting.repository(site)).await.unwrap_or_default();
-    let environment_version = environment::newest_version(&hosting.db, &site.id).await?;
-    let new = NewRelease { commit: &commit, images: &images, environment_version, template_version: &site.template_version };
+    // What changes variables makes a release of its own: without one on record, it serves without any.
+    let new = NewRelease { commit: &commit, images: &images, environment_version: 0, template_version: &site.template_version };
     hosting
         .db
         .write(async |tx| {

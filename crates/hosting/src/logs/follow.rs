@@ -57,7 +57,7 @@ pub async fn follow(
         return Err(Error::invalid("after", "must be the time of a line"));
     }
     Places::of(hosting, &site, service.as_deref())?;
-    let known = super::known(hosting, &site, Vec::new()).await?;
+    let known = redact::known_with(hosting, &site, Vec::new()).await?;
     let place = FOLLOWERS.try_acquire().map_err(|_| Error::Throttled {
         message: "Too many people follow logs right now.".to_owned(),
         retry_after: Duration::from_secs(5),
@@ -163,7 +163,7 @@ impl Follower {
             }
         }
         let environment = writers.values().flat_map(|writer| writer.environment.clone()).collect();
-        self.known = super::known(&self.hosting, &self.site, environment).await?;
+        self.known = redact::known_with(&self.hosting, &self.site, environment).await?;
         self.writers = writers;
         failure.map_or(Ok(()), Err)
     }

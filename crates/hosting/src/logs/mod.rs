@@ -102,7 +102,7 @@ pub async fn recent(hosting: &Hosting, scope: &Scope, site: &SiteId, wanted: &Wa
     let looks = places.containers.iter().map(|(_, container)| read::look(&hosting.runtime, container));
     let looks: Vec<Result<Writer>> = join_all(looks).await;
     let environment = looks.iter().flatten().flat_map(|writer| writer.environment.clone()).collect();
-    let known = known(hosting, &site, environment).await?;
+    let known = redact::known_with(hosting, &site, environment).await?;
     let reads = places.containers.iter().zip(looks).map(|((service, container), look)| async {
         let read = async { read::tail(&hosting.runtime, container, &look?, window, None).await };
         (service.clone(), read.await)
@@ -126,13 +126,6 @@ pub async fn recent(hosting: &Hosting, scope: &Scope, site: &SiteId, wanted: &Wa
         entries.retain(|entry| entry.lines.iter().any(|line| line.text.to_lowercase().contains(&search)));
     }
     Ok(Recent { lines: choose(entries, lines, wanted.order), services: places.services, read, unreadable })
-}
-
-/// What must be hidden. It stands in a file too, which is read away from the threads that answer requests.
-async fn known(hosting: &Hosting, site: &Site, environment: Vec<String>) -> Result<Known> {
-    let (hosting, site) = (hosting.clone(), site.clone());
-    let read = tokio::task::spawn_blocking(move || redact::known_with(&hosting, &site, &environment)).await;
-    read.map_err(|error| Error::internal(format!("reading what a site keeps secret: {error}")))?
 }
 
 /// Cleans and redacts away from the threads that answer requests: a hostile log may take a while.

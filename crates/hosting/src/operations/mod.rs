@@ -172,6 +172,7 @@ impl OperationKind {
 pub fn title(step: &str) -> &'static str {
     match step {
         "folder" => "Copy the template",
+        "settings" => "Take over the settings",
         "environment" => "Write settings and secrets",
         "compose" => "Describe the containers",
         "repository" => "Create the Git repository",

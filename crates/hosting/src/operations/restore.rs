@@ -3,7 +3,8 @@
 use kit::{Error, Result};
 
 use super::create;
-use crate::sites::Site;
+use crate::environment::start;
+use crate::sites::{self, Site};
 use crate::{Hosting, archive, files, runtime};
 
 pub(super) const STEPS: &[&str] =
@@ -12,7 +13,11 @@ pub(super) const STEPS: &[&str] =
 pub(super) async fn step(hosting: &Hosting, site: &Site, name: &str) -> Result<Option<String>> {
     match name {
         "unpack" => archive::unpack(hosting, site).await,
-        "environment" => create::environment(hosting, site).await,
+        "environment" => {
+            start::take_newest(hosting, site).await?;
+            // Read anew: it may have another release now.
+            create::environment(hosting, &sites::get_any(&hosting.db, &site.id).await?).await
+        }
         "compose" => create::compose_file(hosting, site).await,
         "address" => create::address(hosting, site).await,
         "build" => create::build(hosting, site).await,

@@ -6,6 +6,7 @@
 mod adopt;
 mod asked;
 mod doctor;
+mod environment;
 mod house;
 mod operations;
 mod probes;

@@ -46,13 +46,24 @@ pub fn env_file_of(site: &Site) -> String {
     env_file::render(&env_file::variables(site, &secrets(), &address), &[])
 }
 
+/// The site's `.env` with variables of its own.
+pub fn env_file_with(site: &Site, own: &[(String, String)]) -> String {
+    let address = env_file::PublicAddress { url: format!("https://{}", site.domain) };
+    env_file::render(&env_file::variables(site, &secrets(), &address), own)
+}
+
 /// The site's `docker-compose.yaml`, its images named after their services.
 pub fn compose_file_of(site: &Site, manifest: &Manifest) -> String {
+    compose_file_with(site, manifest, &[])
+}
+
+/// The same, for a site that has variables of its own.
+pub fn compose_file_with(site: &Site, manifest: &Manifest, variables: &[&str]) -> String {
     let images: BTreeMap<String, String> = manifest
         .built_services()
         .map(|service| (service.to_owned(), format!("innkeeper/{}-{service}:0123456789abcdef", manifest.kind)))
         .collect();
-    let placement = Placement { images: &images, subnet: (Ipv4Addr::new(10, 213, 0, 80), 28), instance: "innkeeper-edge", variables: &[] };
+    let placement = Placement { images: &images, subnet: (Ipv4Addr::new(10, 213, 0, 80), 28), instance: "innkeeper-edge", variables };
     compose::render(site, manifest, &placement).unwrap()
 }
 

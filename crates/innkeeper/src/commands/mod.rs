@@ -7,6 +7,7 @@ mod customer;
 mod demo;
 mod deploy;
 mod doctor;
+mod environment;
 mod images;
 mod member;
 mod migrate;

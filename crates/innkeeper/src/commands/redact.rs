@@ -29,7 +29,7 @@ impl Redact {
                 let id = SiteId::parse(id)?;
                 let app = open::app(config).await?;
                 let site = sites::get(&app.db, &Actor::cli().scope(), &id).await?;
-                redact::known_of(&app.hosting, &site)?
+                redact::known_of(&app.hosting, &site).await?
             }
             None => Known::none(),
         };

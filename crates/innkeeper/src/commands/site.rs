@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use accounts::{Actor, CustomerId, Scope};
 use hosting::adopt;
+use hosting::deployments::{self, Deployment, DeploymentState};
 use hosting::names::{SiteName, Subdomain};
 use hosting::operations::{self, OperationKind, OperationState, StepState};
 use hosting::probes::{restart, status_page};
@@ -19,6 +20,7 @@ use web::config::Config;
 
 use super::adopted::{self, Adopt};
 use super::deploy;
+use super::environment::Env;
 use crate::output::{Output, table};
 use crate::{data_folder, open, work};
 
@@ -114,6 +116,8 @@ pub enum SiteCommand {
         /// The deployment's id.
         deployment: String,
     },
+    /// Lists and changes a site's own variables.
+    Env(Env),
     /// Takes a container that was here before into the books: watched, shown, restarted, and nothing else.
     Adopt(Adopt),
     /// Forgets an adopted container, which stays as it is.
@@ -138,6 +142,13 @@ pub struct Wait {
     /// Return at once; a running server does the work.
     #[arg(long)]
     pub(super) no_wait: bool,
+}
+
+impl Wait {
+    /// Whether to return at once.
+    pub(super) fn is_asked_not_to(self) -> bool {
+        self.no_wait
+    }
 }
 
 impl SiteCommand {
@@ -196,6 +207,7 @@ impl SiteCommand {
                 }
                 show_status_page(&app, &site, output).await
             }
+            SiteCommand::Env(env) => env.run(&app, &actor, output).await,
             SiteCommand::Adopt(wish) => wish.run(&app, &actor, output).await,
             SiteCommand::LetGo { site } => adopted::let_go(&app, &actor, &site, output).await,
             SiteCommand::Retry(one) => {
@@ -236,6 +248,20 @@ async fn wait_and_show(app: &App, site: Site, wait: Wait, output: Output) -> Res
     if wait.no_wait {
         return show(app, &site, output).await;
     }
+    working(app, until_over(app, &site.id, output)).await?;
+    match sites::get(&app.db, &Actor::cli().scope(), &site.id).await {
+        Ok(site) => show(app, &site, output).await,
+        // A site that was given up leaves nothing to show.
+        Err(Error::NotFound(_)) => {
+            output.show(&json!({ "app_id": site.id.as_str(), "status": "removed" }), |_| format!("{} is gone without a trace", site.id));
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Waits for something while the work is done: by a running server, or else by this process.
+async fn working(app: &App, waited: impl Future<Output = Result<()>>) -> Result<()> {
     let stop = CancellationToken::new();
     let worker = match data_folder::try_lock(&app.config)? {
         // With PostgreSQL a server on another machine may be at work too; leases keep the two apart.
@@ -248,21 +274,38 @@ async fn wait_and_show(app: &App, site: Site, wait: Wait, output: Output) -> Res
         }
         Err(_) => None,
     };
-    let outcome = until_over(app, &site.id, output).await;
+    let outcome = waited.await;
     stop.cancel();
     if let Some(worker) = worker {
         let _ = worker.await;
     }
-    outcome?;
-    match sites::get(&app.db, &Actor::cli().scope(), &site.id).await {
-        Ok(site) => show(app, &site, output).await,
-        // A site that was given up leaves nothing to show.
-        Err(Error::NotFound(_)) => {
-            output.show(&json!({ "app_id": site.id.as_str(), "status": "removed" }), |_| format!("{} is gone without a trace", site.id));
-            Ok(())
+    outcome
+}
+
+/// Waits until a deployment has its verdict and nothing is at work on its site any more.
+pub(super) async fn until_deployed(app: &App, asked: &Deployment, output: Output) -> Result<()> {
+    let over = async {
+        let scope = Actor::cli().scope();
+        loop {
+            let now = deployments::get(&app.db, &scope, &asked.id).await?;
+            let newest = operations::newest(&app.db, &scope, &asked.site_id).await?;
+            let is_at_work = newest.is_some_and(|(operation, _)| operation.state == OperationState::Running);
+            match now.state {
+                state if !state.is_over() || is_at_work => tokio::time::sleep(Duration::from_millis(150)).await,
+                DeploymentState::Success => return Ok(()),
+                // What took its place brings the same settings.
+                DeploymentState::Superseded => {
+                    output.say(format!("{} was superseded by a newer deployment", now.id));
+                    return Ok(());
+                }
+                state => {
+                    let reason = now.error.unwrap_or_else(|| "no reason was recorded".to_owned());
+                    return Err(Error::unavailable(format!("{} {}: {reason}. What served before still serves", now.id, state.as_str().replace('_', " "))));
+                }
+            }
         }
-        Err(error) => Err(error),
-    }
+    };
+    working(app, over).await
 }
 
 async fn until_over(app: &App, id: &SiteId, output: Output) -> Result<()> {

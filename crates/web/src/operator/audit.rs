@@ -145,6 +145,8 @@ fn deed(action: &str) -> Markup {
         "site.restore" => "Restored a site",
         "site.discard" => "Gave a site up",
         "site.reveal" => "Looked at a site's password",
+        "site.environment" => "Changed the variables of a site",
+        "site.environment_reveal" => "Looked at the value of a variable",
         "mail.show" => "Opened an unsent mail",
         other => return html! { code { (other) } },
     };

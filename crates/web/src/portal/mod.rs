@@ -56,6 +56,12 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/sites/{app}/discard", write, site::actions::discard)
         .post("/sites/{app}/rename", write, site::actions::rename)
         .post("/sites/{app}/reveal", write, site::actions::reveal)
+        .get("/sites/{app}/environment", read, site::environment::page)
+        .post("/sites/{app}/environment", write, site::environment::review)
+        .post("/sites/{app}/environment/apply", write, site::environment::apply)
+        .post("/sites/{app}/environment/back", write, site::environment::back)
+        .post("/sites/{app}/environment/again", write, site::environment::again)
+        .post("/sites/{app}/environment/reveal", write, site::environment::reveal)
         .post("/sites/{app}/status-page", Access::May(Permission::EditCustomer), site::publicity::set)
         .post("/sites/{app}/let-go", Access::House(Permission::OperateHouse), site::adopted::let_go)
 }

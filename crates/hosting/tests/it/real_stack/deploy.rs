@@ -34,7 +34,7 @@ async fn release_of(stack: &Stack, site: &Site, path: &str) -> String {
 }
 
 /// Visitors that ask for `/` and `/api/health` all the time, and count what fails.
-struct Visitors {
+pub(super) struct Visitors {
     stop: Arc<AtomicBool>,
     asked: Arc<AtomicU32>,
     failed: Arc<AtomicU32>,
@@ -42,7 +42,7 @@ struct Visitors {
 }
 
 impl Visitors {
-    fn come(stack: &Stack, site: &Site, how_many: usize) -> Visitors {
+    pub(super) fn come(stack: &Stack, site: &Site, how_many: usize) -> Visitors {
         let (stop, asked, failed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
         let browser = stack.browser(site);
         let tasks = (0..how_many).map(|number| {
@@ -72,7 +72,7 @@ impl Visitors {
     }
 
     /// Sends them away; how many requests there were, and how many failed.
-    async fn leave(self) -> (u32, u32) {
+    pub(super) async fn leave(self) -> (u32, u32) {
         self.stop.store(true, Ordering::Relaxed);
         for task in self.tasks {
             task.await.unwrap();

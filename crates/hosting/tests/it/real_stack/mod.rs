@@ -9,6 +9,7 @@ mod disk;
 mod doctor;
 mod edge;
 mod engine;
+mod environment;
 mod health;
 mod isolation;
 mod life;

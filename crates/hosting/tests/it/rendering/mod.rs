@@ -84,6 +84,42 @@ async fn metacharacters_in_a_name_reach_the_services_unchanged() {
 }
 
 #[tokio::test]
+async fn metacharacters_in_own_variables_reach_the_services_unchanged() {
+    let lines = ["two\nlines", "\n", "a\r\nb\r", "\nTRUSTED=1\nDB_PASSWORD=x", "tab\there", "\u{1b}[2J\u{7f}\u{1}", " spaced ", "\u{feff}x", "\u{2028}", ""];
+    let values: Vec<&str> = METACHARACTERS.iter().copied().chain(lines).collect();
+    let names: Vec<String> = (0..values.len()).map(|number| format!("OWN_{number}")).collect();
+    let own: Vec<(String, String)> = names.iter().cloned().zip(values.iter().map(|value| (*value).to_owned())).collect();
+    let site = samples::site("Ada", Kind::Portfolio).await;
+    let template = templates::find(site.kind).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let text = samples::compose_file_with(&site, &template.manifest, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    std::fs::write(folder.path().join("docker-compose.yaml"), text).unwrap();
+    let environment = samples::env_file_with(&site, &own);
+    assert_eq!(environment.lines().count(), samples::env_file_of(&site).lines().count() + 2 + own.len(), "each is one line");
+    std::fs::write(folder.path().join(".env"), environment).unwrap();
+
+    let read: Value = serde_json::from_str(&hosting::runtime::config(&site, folder.path()).await.unwrap()).unwrap();
+    for (name, value) in &own {
+        for service in ["www", "api", "alert"] {
+            let seen = read["services"][service]["environment"][name].as_str().unwrap();
+            assert_eq!(seen.replace("$$", "$"), *value, "{service} {name}");
+        }
+        assert!(read["services"]["db"]["environment"].get(name).is_none(), "{name}");
+    }
+    assert_eq!(read["services"]["api"]["environment"]["DB_PASSWORD"], "the-db-password");
+    assert!(read["services"]["api"]["environment"].get("TRUSTED").is_none());
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 2, "a file was made");
+}
+
+#[tokio::test]
+async fn own_variables_replace_what_is_only_proposed() {
+    let site = samples::site("Ada", Kind::Portfolio).await;
+    let text = samples::env_file_with(&site, &[("MAIL_HOST".to_owned(), "smtp.example".to_owned())]);
+    assert_eq!(text.lines().filter(|line| line.starts_with("MAIL_HOST=")).collect::<Vec<_>>(), ["MAIL_HOST=smtp.example"]);
+}
+
+#[tokio::test]
 async fn a_name_appears_in_no_rendered_file_but_the_environment() {
     for name in METACHARACTERS.iter().filter(|name| name.len() > 4) {
         let site = samples::site(name, Kind::Portfolio).await;

@@ -1,5 +1,6 @@
 //! Sites: the management API.
 
+mod environment;
 mod shapes;
 
 use accounts::{Actor, Permission};
@@ -45,6 +46,9 @@ pub fn routes(all: Routes) -> Routes {
         .api(write, routes!(restore))
         .api(write, routes!(retry))
         .api(write, routes!(discard))
+        .api(read, routes!(environment::get))
+        .api(write, routes!(environment::change))
+        .api(read, routes!(environment::history))
 }
 
 /// A site to be.

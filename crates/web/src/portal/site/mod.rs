@@ -9,6 +9,7 @@ mod archived;
 mod certificate;
 mod danger;
 pub(super) mod deployments;
+pub(super) mod environment;
 mod head;
 pub(super) mod health;
 mod history;

@@ -3,6 +3,7 @@
 mod adopted;
 mod api;
 mod deployments;
+mod environment;
 mod figures;
 mod logs;
 mod pages;
