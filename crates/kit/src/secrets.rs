@@ -64,6 +64,13 @@ pub fn sha256_hex(data: impl AsRef<[u8]>) -> String {
     hex(&Sha256::digest(data.as_ref()))
 }
 
+/// HMAC-SHA-256 of `message` in hex: what signs the deliveries of webhooks.
+pub fn hmac_sha256_hex(secret: &Secret, message: &[u8]) -> String {
+    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(secret.reveal().as_bytes()).expect("a key of any length will do");
+    mac.update(message);
+    hex(&mac.finalize().into_bytes())
+}
+
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -182,6 +189,13 @@ mod tests {
         assert_eq!(InstanceKey::load_or_create(&path).unwrap().open("a", &sealed).unwrap().reveal(), "b");
         std::fs::write(&path, b"short").unwrap();
         assert!(InstanceKey::load_or_create(&path).is_err());
+    }
+
+    /// Test case 2 of RFC 4231.
+    #[test]
+    fn a_signature_is_what_the_standard_says() {
+        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(hmac_sha256_hex(&Secret::new("Jefe"), b"what do ya want for nothing?"), expected);
     }
 
     #[test]
