@@ -7,6 +7,7 @@ mod adopt;
 mod asked;
 mod doctor;
 mod house;
+mod notify;
 mod operations;
 mod probes;
 mod real_stack;
