@@ -145,6 +145,11 @@ fn deed(action: &str) -> Markup {
         "site.restore" => "Restored a site",
         "site.discard" => "Gave a site up",
         "site.reveal" => "Looked at a site's password",
+        "site.webhook_add" => "Added a webhook",
+        "site.webhook_change" => "Changed a webhook",
+        "site.webhook_pause" => "Paused a webhook",
+        "site.webhook_resume" => "Resumed a webhook",
+        "site.webhook_remove" => "Removed a webhook",
         "mail.show" => "Opened an unsent mail",
         other => return html! { code { (other) } },
     };

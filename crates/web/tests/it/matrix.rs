@@ -126,7 +126,11 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
         names.extend([("{deployment}", deployment.clone()), ("{deployment_id}", deployment), ("{app}", site.clone()), ("{app_id}", site)]);
     } else if row.path.contains("{app") {
         let site = site(test, &customer).await;
-        names.extend([("{app}", site.clone()), ("{app_id}", site)]);
+        names.extend([("{app}", site.clone()), ("{app_id}", site.clone())]);
+        if row.path.contains("{webhook}") {
+            let (webhook, delivery) = webhook(test, &site).await;
+            names.extend([("{webhook}", webhook), ("{delivery}", delivery)]);
+        }
     }
     names.push(("{kind}", "portfolio".to_owned()));
     names.push(("{token}", "unknown".to_owned()));
@@ -270,6 +274,17 @@ async fn setup_is_over(test: &TestApp) {
     if let Some(token) = setup::ensure_link(&test.app.db, &test.app.clock).await.unwrap() {
         setup::complete(&test.app.db, &test.app.clock, &client, token.reveal(), first).await.unwrap();
     }
+}
+
+/// A webhook of a site, and something that it sends.
+async fn webhook(test: &TestApp, site: &str) -> (String, String) {
+    use hosting::notify::{deliveries, webhooks};
+    let (site, hosting) = (hosting::SiteId::parse(site).unwrap(), &test.app.hosting);
+    let events = webhooks::WebhookEvents::parse(["deployment.failed"]).unwrap();
+    let new = webhooks::NewWebhook { url: "https://example.com/".to_owned(), events };
+    let made = webhooks::create(hosting, &Actor::cli(), &site, &new).await.unwrap().webhook;
+    let delivery = deliveries::test(hosting, &Actor::cli(), &site, &made.id).await.unwrap();
+    (made.id.to_string(), delivery.id.to_string())
 }
 
 /// A site in the books; nothing of it runs.

@@ -12,6 +12,7 @@ pub(super) mod deployments;
 mod head;
 pub(super) mod health;
 mod history;
+pub(super) mod notifications;
 mod progress;
 pub(super) mod publicity;
 mod ready;

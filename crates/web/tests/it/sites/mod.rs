@@ -5,6 +5,7 @@ mod api;
 mod deployments;
 mod figures;
 mod logs;
+mod notifications;
 mod pages;
 
 use std::time::Duration;
