@@ -176,15 +176,20 @@ pub async fn dispatch(hosting: &Hosting) -> Result<u32> {
 
 async fn begin_next(tx: &Tx, hosting: &Hosting) -> Result<Option<SiteId>> {
     // Stopped or deleted meanwhile. What was pushed is deployed when the site is started again; its settings are read at every start.
-    tx.execute(
-        sql("update deployment
+    let ended: Vec<(DeploymentId,)> = tx
+        .all(
+            sql("update deployment
              set state = 'cancelled', finished_at = $1, error = 'the site does not run any more'
              where state = 'queued'
                and exists (select 1 from site s where s.id = deployment.site_id and s.state <> 'active')
-               and not exists (select 1 from site_operation o where o.site_id = deployment.site_id and o.state = 'running')")
-        .bind(hosting.clock.now()),
-    )
-    .await?;
+               and not exists (select 1 from site_operation o where o.site_id = deployment.site_id and o.state = 'running')
+             returning id")
+            .bind(hosting.clock.now()),
+        )
+        .await?;
+    for (id,) in &ended {
+        notify::enqueue(tx, hosting, id).await?;
+    }
     let (running,): (i64,) = tx.one(sql("select cast(count(*) as bigint) from deployment where state = 'running'")).await?;
     if running >= i64::from(hosting.config.parallel_deployments) {
         return Ok(None);

@@ -200,6 +200,7 @@ async fn redirects_are_not_followed() {
 }
 
 #[tokio::test]
+#[expect(clippy::result_large_err, reason = "figment's error, in its own test helper")]
 async fn an_environment_that_names_a_proxy_changes_nothing() {
     // The proxy would resolve the name by itself, so it must not be asked, whatever the name of the environment's variable.
     let (proxy, came) = receiver("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
