@@ -133,7 +133,7 @@ const CURRENCIES: &str = "\
 /// Whether a character changes what a reader believes to see: controls, line separators, direction overrides, invisible ones.
 ///
 /// The joiners U+200C and U+200D stay allowed: Persian, Indic scripts and emoji need them.
-pub(crate) fn misleads(c: char) -> bool {
+pub fn misleads(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'

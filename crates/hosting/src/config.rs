@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use kit::fetch::Allowed;
 use kit::{Error, FieldError, Result};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,8 @@ pub struct HostingConfig {
     pub drain_seconds: u32,
     /// A new release is watched for so many seconds and taken back when it does worse than the one before; 0 for never.
     pub watch_seconds: u32,
+    /// Hosts and networks that webhooks may be sent to although they are not public, such as `10.0.0.0/8` or `hooks.lan`.
+    pub webhook_allow_private: Vec<String>,
     /// A deleted site can be restored for this many days.
     pub keep_archives_days: u32,
     /// Further subdomains that nobody may take.
@@ -115,7 +118,18 @@ impl HostingConfig {
                 wrong.push(field(name, "must be at most 3600"));
             }
         }
+        if self.webhook_exceptions().is_err() {
+            let message = "must hold networks such as 10.0.0.0/8, addresses or host names";
+            wrong.push(field("hosting.webhook_allow_private", message));
+        }
         if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
+    }
+
+    /// What is allowed to webhooks beyond the public Internet.
+    pub(crate) fn webhook_exceptions(&self) -> Result<Vec<Allowed>> {
+        let wrong =
+            |text: &String| Error::invalid("hosting.webhook_allow_private", format!("`{text}` is no network, address or host name"));
+        self.webhook_allow_private.iter().map(|text| Allowed::parse(text).ok_or_else(|| wrong(text))).collect()
     }
 
     /// The pool's first address and how many site networks fit into it.

@@ -17,6 +17,7 @@ pub mod git;
 pub mod images;
 pub mod logs;
 pub mod names;
+pub mod notify;
 pub mod operations;
 pub mod probes;
 pub mod proxy;
@@ -74,6 +75,10 @@ pub struct Parts {
     pub figures: usage::Figures,
     /// How many fetches and pushes go on at once.
     pub git_places: git::serve::Places,
+    /// Sends requests to where customers say.
+    pub outside: kit::fetch::Guard,
+    /// Deliveries to webhooks that are on their way.
+    pub(crate) deliveries: notify::Places,
     /// Rung when somebody cancelled a deployment.
     pub(crate) cancelled: tokio::sync::Notify,
     /// Where people reach Innkeeper itself; its host name is never a site's.
@@ -128,6 +133,8 @@ impl Hosting {
         let data = data.canonicalize().map_err(|error| files::storage(&data, error))?;
         let proxy = Proxy::new(&edge, data.join("edge"))?;
         let runtime = Runtime::default();
+        let roots = Some(edge.trusted_roots.clone()).filter(|path| !path.as_os_str().is_empty());
+        let outside = kit::fetch::Guard::new(config.webhook_exceptions()?, &[edge.http_port, edge.https_port], roots);
         Ok(Hosting(Arc::new(Parts {
             db,
             clock,
@@ -141,6 +148,8 @@ impl Hosting {
             board: probes::Board::default(),
             figures: usage::Figures::default(),
             git_places: git::serve::Places::default(),
+            outside,
+            deliveries: notify::Places::default(),
             cancelled: tokio::sync::Notify::new(),
             public_url,
             data,

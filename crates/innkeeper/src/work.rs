@@ -8,6 +8,7 @@ use hosting::deployments::status::TellProvider;
 use hosting::git::deliveries;
 use hosting::git::heads::Heads;
 use hosting::git::pushed::DeployPushed;
+use hosting::notify::{self, DeliverWebhook, TellDeployment, TellFailures};
 use hosting::operations::RunOperation;
 use hosting::reconcile::{Certificates, Deployments, Edge, Pushes, Templates};
 use kit::Result;
@@ -36,7 +37,8 @@ impl AsRef<Mailer> for Work {
 /// Sent mails stay listed for so long.
 const KEEP_MAILS: Duration = Duration::from_secs(90 * 86_400);
 
-/// Deletes what has expired: sessions, links and counters, answers kept for repeated requests, and mails of last quarter.
+/// Deletes what has expired: sessions, links and counters, answers kept for repeated requests, mails of last quarter, and
+/// last month's deliveries to webhooks.
 #[derive(Debug, Serialize, Deserialize)]
 struct Sweep {}
 
@@ -48,7 +50,14 @@ impl Job<Work> for Sweep {
         let swept = accounts::sweep(db, clock).await?;
         let answers = web::sweep(db, clock).await?;
         let mails = kit::mail::forget_older_than(db, clock.now().minus(KEEP_MAILS)).await?;
-        info!(rows = swept, answers, mails, "removed {swept} expired sessions and links, {answers} kept answers, {mails} old mails");
+        let deliveries = notify::sweep(db, clock).await?;
+        info!(
+            rows = swept,
+            answers,
+            mails,
+            deliveries,
+            "removed {swept} expired sessions and links, {answers} kept answers, {mails} old mails, {deliveries} old deliveries"
+        );
         Ok(())
     }
 }
@@ -57,7 +66,14 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// The jobs that a person may wait for; without schedules and reconcilers.
 fn jobs() -> Registry<Work> {
-    Registry::default().job::<SendMail>().job::<RunOperation>().job::<DeployPushed>().job::<TellProvider>()
+    Registry::default()
+        .job::<SendMail>()
+        .job::<RunOperation>()
+        .job::<DeployPushed>()
+        .job::<TellProvider>()
+        .job::<TellDeployment>()
+        .job::<TellFailures>()
+        .job::<DeliverWebhook>()
 }
 
 /// The runner of a server.
@@ -82,7 +98,7 @@ pub fn runner_of_command(app: &App) -> Runner<Work> {
 
 fn of(app: &App, registry: Registry<Work>) -> Runner<Work> {
     let instance = format!("{}-{}", std::process::id(), kit::id::random_base32(6));
-    // Mails and schedules go on while operations on sites take all of their places.
-    let parallel = app.config.hosting.parallel_operations + 2;
+    // Mails and schedules go on while operations on sites and slow receivers of webhooks take all of their places.
+    let parallel = app.config.hosting.parallel_operations + notify::PLACES + 2;
     Runner::new(app.db.clone(), app.clock.clone(), Work(app.clone()), registry, instance, parallel)
 }

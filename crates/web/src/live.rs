@@ -2,7 +2,8 @@
 //!
 //! A browser connects with its session cookie from one of our own pages, asks for rooms with `join`, and gets into those
 //! that its member may see. Signals say *what changed*, never what it is now: the page fetches its fragment again
-//! through the usual routes with the usual checks. Whoever's session ends is disconnected within half a minute.
+//! through the usual routes with the usual checks. Programs that listen in also get events (`deployment`), which say in a few fields
+//! what happened; those go to rooms whose every member may see that. Whoever's session ends is disconnected within half a minute.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -122,7 +123,11 @@ impl Live {
     }
 
     async fn pass_on(&self, signal: &Signal) {
-        let sent = self.io.to(signal.room.clone()).emit("changed", &json!({ "topic": signal.topic })).await;
+        let room = self.io.to(signal.room.clone());
+        let sent = match &signal.event {
+            Some(event) => room.emit(event.name, &event.data).await,
+            None => room.emit("changed", &json!({ "topic": signal.topic })).await,
+        };
         if let Err(error) = sent {
             // A full or closing connection; its browser fetches again when it comes back.
             debug!("passing on a signal: {error}");

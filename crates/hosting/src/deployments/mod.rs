@@ -300,6 +300,16 @@ pub(crate) async fn get_any(db: &Db, id: &DeploymentId) -> Result<Deployment> {
     get(db, &Scope::house_of_job(), id).await
 }
 
+/// A deployment for work that was already allowed, if it is still there.
+pub(crate) async fn find_any(db: &Db, id: &DeploymentId) -> Result<Option<Deployment>> {
+    db.optional(sql(COLUMNS).and("where id = $1").bind(id)).await
+}
+
+/// The same as a transaction sees it.
+pub(crate) async fn get_in(tx: &kit::Tx, id: &DeploymentId) -> Result<Deployment> {
+    tx.optional(sql(COLUMNS).and("where id = $1").bind(id)).await?.ok_or_else(|| Error::not_found("deployment"))
+}
+
 /// A free id for a deployment that is made now.
 pub(crate) async fn fresh_id(tx: &kit::Tx, clock: &Clock) -> Result<DeploymentId> {
     let now = clock.now();

@@ -13,7 +13,7 @@ use kit::{Db, Error, Result, Timestamp, Tx, sql};
 use super::{COLUMNS, Deployment, DeploymentId, DeploymentKind, DeploymentState, fresh_id, releases, status};
 use crate::operations::{self, OperationKind};
 use crate::sites::{self, ReleaseId, Site, SiteId, SiteState};
-use crate::{Hosting, adopt, environment};
+use crate::{Hosting, adopt, environment, notify};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -65,6 +65,7 @@ pub async fn request(hosting: &Hosting, actor: &Actor, site: &SiteId, wish: &Wis
             Ok((site, deployment))
         })
         .await?;
+    notify::announce(hosting, &deployment);
     dispatch(hosting).await?;
     hosting.signal(&site);
     get_again(hosting, &deployment.id).await
@@ -90,6 +91,9 @@ pub async fn supersede_and_enqueue(tx: &Tx, hosting: &Hosting, site: &Site, acto
             .bind(now),
     )
     .await?;
+    for superseded in &waiting {
+        notify::enqueue(tx, hosting, &superseded.id).await?;
+    }
     let id = fresh_id(tx, &hosting.clock).await?;
     tx.execute(
         sql("insert into deployment (id, site_id, kind, state, branch, commit_hash, subject, author, requested_by, environment_version,
@@ -162,6 +166,9 @@ pub async fn dispatch(hosting: &Hosting) -> Result<u32> {
     let mut begun = 0;
     while let Some(site) = hosting.db.write(async |tx| begin_next(&tx, hosting).await).await? {
         begun += 1;
+        let running: Option<Deployment> =
+            hosting.db.optional(sql(COLUMNS).and("where site_id = $1 and state = 'running'").bind(&site)).await?;
+        running.iter().for_each(|deployment| notify::announce(hosting, deployment));
         hosting.signal(&sites::get_any(&hosting.db, &site).await?);
     }
     Ok(begun)
@@ -169,15 +176,20 @@ pub async fn dispatch(hosting: &Hosting) -> Result<u32> {
 
 async fn begin_next(tx: &Tx, hosting: &Hosting) -> Result<Option<SiteId>> {
     // Stopped or deleted meanwhile. What was pushed is deployed when the site is started again; its settings are read at every start.
-    tx.execute(
-        sql("update deployment
+    let ended: Vec<(DeploymentId,)> = tx
+        .all(
+            sql("update deployment
              set state = 'cancelled', finished_at = $1, error = 'the site does not run any more'
              where state = 'queued'
                and exists (select 1 from site s where s.id = deployment.site_id and s.state <> 'active')
-               and not exists (select 1 from site_operation o where o.site_id = deployment.site_id and o.state = 'running')")
-        .bind(hosting.clock.now()),
-    )
-    .await?;
+               and not exists (select 1 from site_operation o where o.site_id = deployment.site_id and o.state = 'running')
+             returning id")
+            .bind(hosting.clock.now()),
+        )
+        .await?;
+    for (id,) in &ended {
+        notify::enqueue(tx, hosting, id).await?;
+    }
     let (running,): (i64,) = tx.one(sql("select cast(count(*) as bigint) from deployment where state = 'running'")).await?;
     if running >= i64::from(hosting.config.parallel_deployments) {
         return Ok(None);
@@ -258,6 +270,8 @@ pub async fn cancel(hosting: &Hosting, actor: &Actor, id: &DeploymentId) -> Resu
                 return Err(Error::conflict("it is too late: this deployment has its verdict"));
             }
             let detail = serde_json::json!({ "deployment": id.as_str() });
+            // One that waited has its verdict by that; one at work gets it when its step lets go.
+            notify::enqueue(&tx, hosting, id).await?;
             let entry = Entry { action: "site.deploy_cancel", customer: Some(&site.customer_id), subject: site.id.as_str(), detail };
             audit::record(&tx, &hosting.clock, actor, entry).await
         })

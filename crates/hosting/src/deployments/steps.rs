@@ -10,7 +10,7 @@ use super::releases::{self, NewRelease, Release};
 use super::{Deployment, DeploymentId, DeploymentKind, DeploymentState, build, checkout, of_operation, queue, rollout, status, watch};
 use crate::operations::{Operation, OperationState, template_of};
 use crate::sites::{self, ReleaseId, Site};
-use crate::{Hosting, environment, files};
+use crate::{Hosting, environment, files, notify};
 
 /// With a build: for a push.
 pub(crate) const DEPLOY_STEPS: &[&str] = &["checkout", "build", "migrate", "start_beside", "switch", "drain", "settle"];
@@ -170,6 +170,7 @@ async fn switch(hosting: &Hosting, deployment: &Deployment, site: &Site, log: &L
                 .bind(watched_until.map(|_| &seen)),
             )
             .await?;
+            notify::enqueue(&tx, hosting, &deployment.id).await?;
             releases::went_live(&tx, &hosting.clock, &next.release.id).await?;
             status::announce(&tx, hosting, &deployment.id).await?;
             sites::record_deployed_in(&tx, &hosting.clock, &site.id).await
@@ -211,13 +212,18 @@ pub(crate) async fn abandon(hosting: &Hosting, operation: &Operation, error: &st
     log.add("verdict", &format!("{state}: {error}. What served before still serves."))?;
     hosting
         .db
-        .execute(
-            sql("update deployment set state = $2, finished_at = $3, error = $4 where id = $1 and served_at is null and state = 'running'")
+        .write(async |tx| {
+            tx.execute(
+                sql("update deployment set state = $2, finished_at = $3, error = $4
+                     where id = $1 and served_at is null and state = 'running'")
                 .bind(&deployment.id)
                 .bind(state)
                 .bind(hosting.clock.now())
                 .bind(error),
-        )
+            )
+            .await?;
+            notify::enqueue(&tx, hosting, &deployment.id).await
+        })
         .await?;
     status::announce_now(hosting, &deployment.id).await?;
     hosting.signal(&site);

@@ -16,7 +16,7 @@ use super::{COLUMNS, Deployment, DeploymentKind, log, releases};
 use crate::compose::{RELEASE_LABEL, SITE_LABEL};
 use crate::sites::{self, Site, SiteId};
 use crate::usage::{self, Counts};
-use crate::{Hosting, usage::Scrape};
+use crate::{Hosting, notify, usage::Scrape};
 
 /// Fewer failed answers than this are never a reason.
 const FEWEST_FAILURES: u64 = 5;
@@ -244,6 +244,7 @@ async fn take_back(hosting: &Hosting, site: &Site, deployment: &Deployment, evid
                 .bind(&why),
             )
             .await?;
+            notify::enqueue(&tx, hosting, &deployment.id).await?;
             queue::supersede_and_enqueue(&tx, hosting, site, &actor, &wish_back_to(DeploymentKind::AutomaticRollback, &target)).await?;
             Ok(true)
         })

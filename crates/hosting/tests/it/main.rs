@@ -8,6 +8,7 @@ mod asked;
 mod doctor;
 mod environment;
 mod house;
+mod notify;
 mod operations;
 mod probes;
 mod real_stack;

@@ -2,6 +2,8 @@
 //!
 //! Bodies hold sign-in links, so they are sealed at rest and emptied once the server has taken them.
 
+mod letter;
+
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -9,6 +11,8 @@ use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use serde::{Deserialize, Serialize};
+
+pub use letter::Letter;
 
 use crate::jobs::{self, Attempt, Enqueue, Job, for_the_record};
 use crate::secrets::{InstanceKey, Secret};

@@ -7,6 +7,7 @@
 mod crash;
 mod db;
 mod exec;
+mod guarded;
 mod jobs;
 mod leases;
 mod mail;

@@ -1,5 +1,6 @@
 //! What members see and change about themselves, and owners about their customer's people.
 
+mod notifications;
 mod profile;
 mod sessions;
 mod tokens;
@@ -28,6 +29,7 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/account/email", own, profile::change_email)
         .post("/account/password", own, profile::change_password)
         .post("/account/theme", own, profile::change_theme)
+        .post("/account/notifications", own, notifications::change)
         .get("/account/members", Access::May(Permission::ReadMembers), members)
         .get("/account/sessions", own, sessions::list)
         .post("/account/sessions/{session}/revoke", own, sessions::revoke)

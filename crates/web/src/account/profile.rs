@@ -13,7 +13,7 @@ use ui::field::{self, Choice, Field};
 use ui::page::Page;
 use ui::{button, card, form};
 
-use super::tabs;
+use super::{notifications, tabs};
 use crate::app::App;
 use crate::extract::Form;
 use crate::frame::{self, View};
@@ -136,12 +136,15 @@ fn own_id(actor: &Actor) -> Result<&MemberId> {
 async fn page(app: &App, actor: &Actor, view: View, sent: &Sent<'_>) -> Answer<Response> {
     let member = members::get(&app.db, actor, own_id(actor)?).await?;
     let tabs = tabs(actor, "/account");
+    let mails = notifications::card(app, actor).await?;
     Ok(view.page(Page {
         title: "Your account",
-        help: "Your name, how you sign in, and how pages look.",
+        help: "Your name, how you sign in, what you are mailed, and how pages look.",
         tabs,
         narrow: true,
-        body: card::stack(html! { (name_card(&member, sent)) (email_card(&member, sent)) (password_card(sent)) (theme_card(&member)) }),
+        body: card::stack(
+            html! { (name_card(&member, sent)) (email_card(&member, sent)) (password_card(sent)) (mails) (theme_card(&member)) },
+        ),
         ..Page::default()
     }))
 }

@@ -14,6 +14,7 @@ mod jobs;
 mod logs;
 mod me;
 mod members;
+mod outgoing;
 mod sessions;
 mod sites;
 mod tokens;
@@ -21,6 +22,7 @@ mod webhook;
 
 pub(crate) use deploy_tokens::parse as parse_deploy_token;
 pub(crate) use logs::allow_logs;
+pub(crate) use outgoing::allow_sending;
 
 use accounts::Permission;
 use serde::Serialize;
@@ -54,6 +56,13 @@ pub fn routes(all: Routes) -> Routes {
         .api(operate, routes!(containers::adoptable))
         .api_create(operate, routes!(containers::adopt))
         .api(operate, routes!(containers::let_go))
+        .api(Access::May(Permission::ReadSites), routes!(outgoing::list))
+        .api_create(Access::May(Permission::WriteSites), routes!(outgoing::create))
+        .api(Access::May(Permission::WriteSites), routes!(outgoing::change))
+        .api(Access::May(Permission::WriteSites), routes!(outgoing::remove))
+        .api(Access::May(Permission::WriteSites), routes!(outgoing::test))
+        .api(Access::May(Permission::ReadSites), routes!(outgoing::list_deliveries))
+        .api(Access::May(Permission::WriteSites), routes!(outgoing::again))
         .api(Access::May(Permission::ReadCustomers), routes!(customers::list))
         .api_create(Access::House(Permission::ManageCustomers), routes!(customers::create))
         .api(Access::May(Permission::ReadCustomers), routes!(customers::get))

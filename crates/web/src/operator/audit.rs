@@ -147,6 +147,11 @@ fn deed(action: &str) -> Markup {
         "site.reveal" => "Looked at a site's password",
         "site.environment" => "Changed the variables of a site",
         "site.environment_reveal" => "Looked at the value of a variable",
+        "site.webhook_add" => "Added a webhook",
+        "site.webhook_change" => "Changed a webhook",
+        "site.webhook_pause" => "Paused a webhook",
+        "site.webhook_resume" => "Resumed a webhook",
+        "site.webhook_remove" => "Removed a webhook",
         "mail.show" => "Opened an unsent mail",
         other => return html! { code { (other) } },
     };

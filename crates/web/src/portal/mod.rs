@@ -63,6 +63,17 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/sites/{app}/environment/again", write, site::environment::again)
         .post("/sites/{app}/environment/reveal", write, site::environment::reveal)
         .post("/sites/{app}/status-page", Access::May(Permission::EditCustomer), site::publicity::set)
+        .get("/sites/{app}/notifications", read, site::notifications::page)
+        .post("/sites/{app}/notifications", write, site::notifications::create)
+        .get("/sites/{app}/notifications/new", write, site::notifications::form)
+        .get("/sites/{app}/notifications/{webhook}", read, site::notifications::hook)
+        .post("/sites/{app}/notifications/{webhook}/change", write, site::notifications::change)
+        .post("/sites/{app}/notifications/{webhook}/pause", write, site::notifications::pause)
+        .post("/sites/{app}/notifications/{webhook}/resume", write, site::notifications::resume)
+        .post("/sites/{app}/notifications/{webhook}/remove", write, site::notifications::remove)
+        .post("/sites/{app}/notifications/{webhook}/test", write, site::notifications::test)
+        .get("/sites/{app}/notifications/{webhook}/deliveries/{delivery}", read, site::notifications::delivery)
+        .post("/sites/{app}/notifications/{webhook}/deliveries/{delivery}/again", write, site::notifications::again)
         .post("/sites/{app}/let-go", Access::House(Permission::OperateHouse), site::adopted::let_go)
 }
 

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use accounts::Role;
+use hosting::deployments::{self, DeploymentKind, Wish};
+use kit::sql;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use web::testing::{TestApp, TestMember};
 
@@ -36,13 +38,18 @@ impl<'a> Connection<'a> {
 
     /// The next packet that is no ping; pings are answered.
     async fn hear(&self) -> String {
+        self.hear_all().await.remove(0)
+    }
+
+    /// What one poll brings, at least one packet that is no ping.
+    async fn hear_all(&self) -> Vec<String> {
         loop {
             let reply = self.test.get(&self.path).by(self.member).send().await;
-            let packets: Vec<&str> = reply.text.split('\u{1e}').filter(|packet| *packet != "2").collect();
-            match packets.first() {
-                Some(packet) => return (*packet).to_owned(),
-                None => self.say("3").await,
+            let packets: Vec<String> = reply.text.split('\u{1e}').filter(|packet| *packet != "2").map(str::to_owned).collect();
+            if !packets.is_empty() {
+                return packets;
             }
+            self.say("3").await;
         }
     }
 }
@@ -60,6 +67,53 @@ async fn signals_reach_those_who_may_hear_them_and_nobody_else() {
     test.app.bus.signal(format!("customer:{mine}"), "sites");
     let heard = connection.hear().await;
     assert_eq!(heard, "42[\"changed\",{\"topic\":\"sites\"}]");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn programs_in_the_room_of_a_site_hear_how_its_deployments_stand() {
+    let test = TestApp::start().await;
+    let (mine, theirs) = (test.customer("Mine").await, test.customer("Theirs").await);
+    let me = test.passwordless(Role::Customer { customer: mine.clone(), standing: accounts::Standing::Member }).await;
+    let they = test.passwordless(Role::Customer { customer: theirs, standing: accounts::Standing::Owner }).await;
+    let actor = test.actor(&me).await;
+    let new = hosting::sites::NewSite {
+        kind: hosting::templates::Kind::Portfolio,
+        name: hosting::names::SiteName::parse("Atelier").unwrap(),
+        subdomain: None,
+        custom_domain: None,
+    };
+    let site = hosting::sites::create(&test.app.hosting, &actor, &mine, &new).await.unwrap();
+    let db = &test.app.db;
+    db.execute(sql("update site_operation set state = 'done', finished_at = 1")).await.unwrap();
+    db.execute(sql("update site set state = 'active'")).await.unwrap();
+    let room = format!("[\"site:{}\"]", site.id);
+    let (mine, stranger) = (Connection::open(&test, &me, &room).await, Connection::open(&test, &they, &room).await);
+    let wish = Wish {
+        kind: DeploymentKind::Push,
+        branch: "main".to_owned(),
+        commit: "0123456789012345678901234567890123456789".to_owned(),
+        subject: "A change".to_owned(),
+        author: "Ada".to_owned(),
+        release: None,
+    };
+    let deployment = deployments::request(&test.app.hosting, &actor, &site.id, &wish).await.unwrap();
+    let mut heard = Vec::new();
+    while heard.len() < 2 {
+        let packets = mine.hear_all().await;
+        heard.extend(packets.into_iter().filter_map(|packet| packet.strip_prefix("42[\"deployment\",").map(str::to_owned)));
+    }
+    for (event, status) in heard.iter().zip(["queued", "running"]) {
+        let event: serde_json::Value = serde_json::from_str(event.strip_suffix(']').unwrap()).unwrap();
+        let expected = serde_json::json!({
+            "app_id": site.id, "deployment_id": deployment.id, "status": status, "commit_hash": wish.commit, "at": "2026-01-14T10:30:00Z",
+        });
+        assert_eq!(event, expected);
+    }
+    // The other one asked for the same room and got nothing of it: the next thing they hear is what is said to their own.
+    stranger.say(&format!("42[\"join\",[\"customer:{}\"]]", they.role.customer().unwrap())).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    test.app.bus.signal(format!("customer:{}", they.role.customer().unwrap()), "sites");
+    assert_eq!(stranger.hear_all().await, ["42[\"changed\",{\"topic\":\"sites\"}]"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -132,7 +132,11 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
             let made = hosting::git::tokens::create(&app.hosting, &Actor::cli(), &id, &name, access).await.unwrap();
             names.push(("{deploy_token}", made.id.to_string()));
         }
-        names.extend([("{app}", site.clone()), ("{app_id}", site)]);
+        names.extend([("{app}", site.clone()), ("{app_id}", site.clone())]);
+        if row.path.contains("{webhook}") {
+            let (webhook, delivery) = webhook(test, &site).await;
+            names.extend([("{webhook}", webhook), ("{delivery}", delivery)]);
+        }
     }
     names.push(("{repository}", "app_aaaaaaaa.git".to_owned()));
     names.push(("{kind}", "portfolio".to_owned()));
@@ -277,6 +281,17 @@ async fn setup_is_over(test: &TestApp) {
     if let Some(token) = setup::ensure_link(&test.app.db, &test.app.clock).await.unwrap() {
         setup::complete(&test.app.db, &test.app.clock, &client, token.reveal(), first).await.unwrap();
     }
+}
+
+/// A webhook of a site, and something that it sends.
+async fn webhook(test: &TestApp, site: &str) -> (String, String) {
+    use hosting::notify::{deliveries, webhooks};
+    let (site, hosting) = (hosting::SiteId::parse(site).unwrap(), &test.app.hosting);
+    let events = webhooks::WebhookEvents::parse(["deployment.failed"]).unwrap();
+    let new = webhooks::NewWebhook { url: "https://example.com/".to_owned(), events };
+    let made = webhooks::create(hosting, &Actor::cli(), &site, &new).await.unwrap().webhook;
+    let delivery = deliveries::test(hosting, &Actor::cli(), &site, &made.id).await.unwrap();
+    (made.id.to_string(), delivery.id.to_string())
 }
 
 /// A site in the books; nothing of it runs.

@@ -13,6 +13,7 @@ pub(super) mod environment;
 mod head;
 pub(super) mod health;
 mod history;
+pub(super) mod notifications;
 mod progress;
 pub(super) mod publicity;
 mod ready;

@@ -6,6 +6,7 @@ mod deployments;
 mod environment;
 mod figures;
 mod logs;
+mod notifications;
 mod pages;
 
 use std::time::Duration;

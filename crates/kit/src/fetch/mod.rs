@@ -1,11 +1,18 @@
 //! Outgoing HTTP and TLS settings, made in one place.
 
+mod addresses;
+mod guarded;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+
+pub use addresses::{Allowed, why_not_public};
+pub use guarded::{Answered, Guard, Lookup, NotSent};
+pub use reqwest::Url;
 
 use crate::{Context, Error, Result};
 
