@@ -65,6 +65,8 @@ pub fn config() -> HostingConfig {
         keep_releases: 5,
         drain_seconds: 2,
         watch_seconds: 0,
+        build_minutes: 20,
+        min_free_mb: 0,
         keep_archives_days: 7,
         reserved_subdomains: vec!["brand".to_owned()],
         network_pool: "10.215.0.0/16".to_owned(),
