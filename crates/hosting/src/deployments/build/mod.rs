@@ -101,8 +101,10 @@ pub(crate) async fn ensure(hosting: &Hosting, tag: &str, context: &Path, service
     let limit = Duration::from_secs(u64::from(hosting.config.build_minutes) * 60);
     let group = sandbox.as_ref().map(Sandbox::parent);
     let begun = Instant::now();
+    let mut is_first = true;
     let build = image::build(image::Build { tag, context: context.path(), labels: &labels, group, limit }, |line| {
-        if !is_noise(line) {
+        if !(is_noise(line) || is_first && line.is_empty()) {
+            is_first = false;
             say(line);
         }
     });

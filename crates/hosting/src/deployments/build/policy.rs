@@ -375,7 +375,7 @@ mod tests {
             ("FROM a$", 1, "no default"),
             ("FROM ${X:+innkeeper/x}", 1, "no default"),
             ("FROM ${X-innkeeper/x}", 1, "no default"),
-            ("ARG A=x\nFROM ${A:-\\}}", 2, "is not"),
+            ("ARG A=x\nFROM ${A:-\\}}", 2, "no name of an image"),
             ("FROM --mount=x -x", 1, "no name of an image"),
             ("FROM a;b", 1, "no name of an image"),
             ("FROM a:1\nRUN --mount=type=bind,from=innkeeper/x,target=/x ls", 2, "RUN --mount would mount"),

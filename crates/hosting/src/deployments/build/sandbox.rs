@@ -191,10 +191,13 @@ fn container_id(name: &str) -> Option<String> {
 }
 
 /// When a process began, in ticks since the machine did: with it, a number that was given again is not mistaken for its last owner.
+/// None for one that is gone, or dead and not yet waited for.
 fn started(process: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name before may hold anything; 20 fields after it comes the start (proc(5)).
-    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+    // The name before may hold anything; its state comes next, and 19 fields after that the start (proc(5)).
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") { None } else { fields.nth(18)?.parse().ok() }
 }
 
 fn make(name: &str, unified: bool) -> std::io::Result<()> {

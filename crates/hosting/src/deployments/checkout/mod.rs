@@ -5,6 +5,8 @@
 
 mod links;
 mod listing;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::time::Duration;
