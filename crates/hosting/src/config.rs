@@ -34,6 +34,10 @@ pub struct HostingConfig {
     pub watch_seconds: u32,
     /// Hosts and networks that webhooks may be sent to although they are not public, such as `10.0.0.0/8` or `hooks.lan`.
     pub webhook_allow_private: Vec<String>,
+    /// Building the image of one service may take so many minutes.
+    pub build_minutes: u32,
+    /// A deployment is refused when fewer MB than this are free on a disk that it writes to; 0 for never.
+    pub min_free_mb: u32,
     /// A deleted site can be restored for this many days.
     pub keep_archives_days: u32,
     /// Further subdomains that nobody may take.
@@ -112,6 +116,9 @@ impl HostingConfig {
         }
         if self.push_wait_minutes > 240 {
             wrong.push(field("hosting.push_wait_minutes", "must be at most 240"));
+        }
+        if !(1..=240).contains(&self.build_minutes) {
+            wrong.push(field("hosting.build_minutes", "must be from 1 to 240"));
         }
         for (name, seconds) in [("hosting.drain_seconds", self.drain_seconds), ("hosting.watch_seconds", self.watch_seconds)] {
             if seconds > 3600 {

@@ -28,10 +28,10 @@ pub mod sites;
 pub mod templates;
 pub mod usage;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kit::bus::Bus;
@@ -40,6 +40,8 @@ use kit::{Clock, Db, Error, Result};
 
 pub use config::{BitbucketConfig, EdgeConfig, GithubConfig, HostingConfig};
 use git::providers::Providers;
+pub use config::{EdgeConfig, HostingConfig};
+use tokio::time::Instant;
 use names::Host;
 use proxy::Proxy;
 use runtime::Runtime;
@@ -86,6 +88,10 @@ pub struct Parts {
     data: PathBuf,
     /// One build per image at a time; further sites wait for it instead of building the same thing.
     builds: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// Images that were asked for, and when: they are about to be used.
+    pub(crate) asked_for: Mutex<HashMap<String, Instant>>,
+    /// Control groups of the builds that this process is at.
+    pub(crate) builds_at_work: Mutex<HashSet<String>>,
 }
 
 impl std::ops::Deref for Hosting {
@@ -154,6 +160,8 @@ impl Hosting {
             public_url,
             data,
             builds: Mutex::default(),
+            asked_for: Mutex::default(),
+            builds_at_work: Mutex::default(),
         })))
     }
 
@@ -244,8 +252,14 @@ impl Hosting {
     }
 
     pub(crate) fn build_lock(&self, tag: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut builds = self.builds.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut builds = self.builds.lock().unwrap_or_else(PoisonError::into_inner);
         builds.entry(tag.to_owned()).or_default().clone()
+    }
+
+    /// Forgets images that were asked for longer ago, and locks that nobody holds.
+    pub(crate) fn forget_old_builds(&self, age: Duration) {
+        self.asked_for.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, asked| asked.elapsed() < age);
+        self.builds.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, lock| Arc::strong_count(lock) > 1);
     }
 }
 

@@ -9,7 +9,7 @@ use kit::words::counted;
 use kit::{Result, sql};
 use tracing::warn;
 
-use crate::deployments::{cleanup, queue, releases, watch};
+use crate::deployments::{build, cleanup, queue, releases, watch};
 use crate::edge::{self, wanted};
 use crate::git::pushes;
 use crate::operations::{self, prepare_template};
@@ -59,15 +59,14 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Deployments {
 
     async fn reconcile(&self, context: C) -> Result<String> {
         let hosting = context.as_ref().clone();
+        let orphans = build::end_orphans(&hosting).await?;
         let ended = operations::end_the_lost(&hosting).await?;
         let renewed = queue::renew_the_unrecorded(&hosting).await?;
         let begun = queue::dispatch(&hosting).await?;
         let judged = watch::look(&hosting).await?;
         let removed = cleanup::stray_containers(&hosting).await?;
-        Ok(format!(
-            "{begun} begun ({renewed} for an upgrade), {ended} ended whose work was lost, {judged} judged, {} removed",
-            counted(removed, "stray container")
-        ))
+        let stray = format!("{} and {} removed", counted(removed, "stray container"), counted(orphans, "orphaned build"));
+        Ok(format!("{begun} begun ({renewed} for an upgrade), {ended} ended whose work was lost, {judged} judged, {stray}"))
     }
 }
 
@@ -81,6 +80,18 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Pushes {
     async fn reconcile(&self, context: C) -> Result<String> {
         let settled = pushes::settle_the_lost(context.as_ref()).await?;
         Ok(format!("pushes settled whose end was not seen: {}", settled))
+    }
+}
+
+/// Gives up releases beyond those that are kept, and removes what nobody needs any more: images, stages of builds, folders, logs.
+pub struct Leftovers;
+
+impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Leftovers {
+    const NAME: &'static str = "hosting.leftovers";
+    const EVERY: Duration = Duration::from_secs(900);
+
+    async fn reconcile(&self, context: C) -> Result<String> {
+        Ok(cleanup::all(context.as_ref()).await?.to_string())
     }
 }
 

@@ -10,7 +10,7 @@ use hosting::git::heads::Heads;
 use hosting::git::pushed::DeployPushed;
 use hosting::notify::{self, DeliverWebhook, TellDeployment, TellFailures};
 use hosting::operations::RunOperation;
-use hosting::reconcile::{Certificates, Deployments, Edge, Pushes, Templates};
+use hosting::reconcile::{Certificates, Deployments, Edge, Leftovers, Pushes, Templates};
 use kit::Result;
 use kit::jobs::{Attempt, Job, Registry, Runner};
 use kit::mail::{Mailer, SendMail};
@@ -86,6 +86,7 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(Deployments)
         .reconciler(Heads::default())
         .reconciler(Pushes)
+        .reconciler(Leftovers)
         .reconciler(Certificates::default())
         .reconciler(Templates);
     of(app, registry)

@@ -33,6 +33,19 @@ pub fn usage(path: &Path) -> Result<Usage> {
     })
 }
 
+/// Opens an ordinary file to write at its end, made for its owner only where there is none. A link in its place is refused, and so
+/// is anything that is no file: neither may lead the writing elsewhere.
+pub fn open_to_append(path: &Path) -> Result<std::fs::File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let what = || format!("opening {}", path.display());
+    let file = std::fs::File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).context(what())?);
+    if !file.metadata()?.is_file() {
+        return Err(crate::Error::unavailable(format!("{} is no file", path.display())));
+    }
+    Ok(file)
+}
+
 /// The number of the user that this process acts as.
 pub fn user() -> u32 {
     rustix::process::geteuid().as_raw()

@@ -141,6 +141,45 @@ impl Command {
         self.run_to(Stdio::from(file.into_std().await)).await.map(|_| ())
     }
 
+    /// Runs to the end and returns standard output as it is; `None` when it is longer than `limit` bytes, which ends the program:
+    /// for output whose length others decide.
+    pub async fn output_within(self, limit: usize) -> Result<Option<Vec<u8>>> {
+        let description = self.display();
+        let mut running = self.start(Stdio::piped())?;
+        let (mut stdout, mut stderr) = (running.child.stdout.take(), running.child.stderr.take());
+        let work = async {
+            let out = async {
+                let mut kept = Vec::new();
+                let source = stdout.as_mut().expect("stdout is piped");
+                source.take(limit as u64 + 1).read_to_end(&mut kept).await?;
+                Ok::<_, Error>(kept)
+            };
+            let mut said = std::pin::pin!(read_bounded(stderr.as_mut()));
+            let mut out = std::pin::pin!(out);
+            // Both at once, or a talkative program would wait for ever; but who prints too much is not waited for.
+            let (out, said) = tokio::select! {
+                out = &mut out => {
+                    let out = out?;
+                    if out.len() > limit {
+                        return Ok(None);
+                    }
+                    (out, said.await?)
+                }
+                said = &mut said => (out.await?, said?),
+            };
+            if out.len() > limit {
+                return Ok(None);
+            }
+            let status = running.child.wait().await.context(format!("waiting for `{description}`"))?;
+            check(status, &description, &said)?;
+            Ok(Some(out))
+        };
+        match tokio::time::timeout(self.timeout, work).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(timed_out(&description, self.timeout)),
+        }
+    }
+
     /// Runs with standard input from the file at `path`.
     pub async fn stdin_from_file(self, path: &Path) -> Result<Output> {
         let file = tokio::fs::File::open(path).await.context(format!("opening {}", path.display()))?;

@@ -321,6 +321,8 @@ pub(crate) async fn open(data: &Path, surroundings: &Surroundings, options: &Sta
             drain_seconds: 2,
             watch_seconds: options.watch_seconds,
             webhook_allow_private: Vec::new(),
+            build_minutes: 20,
+            min_free_mb: 0,
             keep_archives_days: 7,
             reserved_subdomains: Vec::new(),
             network_pool: "10.214.0.0/16".to_owned(),

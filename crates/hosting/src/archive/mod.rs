@@ -13,6 +13,7 @@ use kit::{Context, Error, Result, Timestamp, sql};
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
+use crate::deployments::cleanup;
 use crate::files::{self, storage};
 use crate::sites::{self, Site, SiteId};
 use crate::{Hosting, runtime};
@@ -190,6 +191,10 @@ impl<C: AsRef<Hosting> + Clone + Send + Sync + 'static> Job<C> for PurgeArchives
         let forgotten = hosting.db.execute(expired).await?;
         for archive in archives_of_nobody(&hosting, limit).await? {
             files::remove_folder(&archive)?;
+        }
+        // Their logs, and the images of the releases that went with them.
+        if forgotten > 0 {
+            cleanup::all(&hosting).await?;
         }
         info!(sites = forgotten, "removed the archives of {forgotten} sites");
         Ok(())

@@ -14,6 +14,7 @@ pub mod log;
 pub mod queue;
 pub mod releases;
 pub mod rollout;
+mod room;
 pub mod status;
 pub(crate) mod steps;
 pub mod watch;

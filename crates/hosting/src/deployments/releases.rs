@@ -104,6 +104,11 @@ pub async fn migrations_between(hosting: &Hosting, site: &Site, from: &Release, 
     git::changed_migrations(&hosting.repository(site), &from.commit_hash, &to.commit_hash).await
 }
 
+/// The releases of a site whose images are not given up, those that served last first, those that never did at the end.
+pub(crate) async fn not_retired(db: &Db, site: &SiteId) -> Result<Vec<Release>> {
+    db.all(sql(COLUMNS).and("where site_id = $1 and retired_at is null order by coalesce(live_at, 0) desc, id desc").bind(site)).await
+}
+
 /// Notes that a release serves from now on.
 pub(crate) async fn went_live(tx: &Tx, clock: &Clock, id: &ReleaseId) -> Result<()> {
     tx.execute(sql("update release set live_at = $2 where id = $1").bind(id).bind(clock.now())).await.map(|_| ())

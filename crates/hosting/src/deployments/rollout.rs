@@ -11,7 +11,7 @@ use kit::words::counted;
 use kit::{Error, Result};
 
 use super::checkout;
-use super::log::LogWriter;
+use super::log::{LogWriter, site_file};
 use super::releases::{self, NewRelease, Release};
 use crate::compose::{self, Placement, RELEASE_LABEL, SERVICE_LABEL, SITE_LABEL};
 use crate::edge::Target;
@@ -30,7 +30,7 @@ const REQUEST_DRAIN: Duration = Duration::from_secs(2);
 /// Lines of a container's log that are shown when it does not get healthy.
 const LAST_WORDS: usize = 20;
 /// What is ours in a site's folder: nothing of a repository is written there.
-pub(crate) const RESERVED: &[&str] = &[".env", ".git", "docker-compose.yaml", "deployment.log", "releases"];
+pub(crate) const RESERVED: &[&str] = &[".env", ".git", "docker-compose.yaml", site_file::NAME, site_file::OLDER, "releases"];
 
 /// A site as it will be, and what makes it so.
 #[derive(Debug, Clone)]
@@ -72,11 +72,13 @@ pub(crate) async fn migrate(hosting: &Hosting, next: &Next, log: &LogWriter) -> 
     let mut run = 0_usize;
     for (name, service) in template.manifest.services.iter().filter(|(_, service)| !service.release.is_empty()) {
         log.add("migrate", &format!("{name}: {}", service.release.join(" ")))?;
+        let mut said = log.stream("migrate", "");
         let outcome =
             beside::run_once(&next.site, &hosting.site_folder(&next.site), &files, name, &service.release, MIGRATE_LIMIT, |line| {
-                let _ = log.add("migrate", line);
+                said.line(line);
             })
             .await;
+        said.finish();
         remove_release(hosting, &next.site, next.release.id.as_str()).await?;
         verdict(hosting, outcome, &format!("the release command of {name} failed")).await?;
         run += 1;
@@ -125,9 +127,8 @@ pub(crate) async fn start_beside(hosting: &Hosting, next: &Next, log: &LogWriter
 async fn tell_last_words(site: &Site, containers: &BTreeMap<String, String>, log: &LogWriter) {
     for (service, id) in containers {
         let Ok(lines) = beside::last_lines(id, LAST_WORDS).await else { continue };
-        for line in lines.lines() {
-            let _ = log.add("start_beside", &format!("{service} | {line}"));
-        }
+        let mut said = log.stream("start_beside", &format!("{service} | "));
+        lines.lines().for_each(|line| said.line(line));
     }
     tracing::debug!(site.id = %site.id, "a new release did not get healthy");
 }
@@ -266,7 +267,8 @@ pub(crate) async fn update_folder(hosting: &Hosting, next: &Next, sources: &Path
     let commit = next.release.commit_hash.clone();
     if !commit.is_empty() {
         if !sources.is_dir() {
-            checkout::export(&bare, &commit, sources).await?;
+            let services: Vec<&str> = template_of(&next.site)?.manifest.built_services().collect();
+            checkout::export(&bare, &commit, &services, sources).await?;
         }
         let wanted = git::root_names(&bare, &commit).await?;
         let (from, into) = (sources.to_owned(), folder.clone());

@@ -6,7 +6,9 @@ use std::time::Duration;
 use kit::{Error, Result, sql};
 
 use super::log::LogWriter;
+use super::log::site_file::{self, Level};
 use super::releases::{self, NewRelease, Release};
+use super::room::{self, Need};
 use super::{Deployment, DeploymentId, DeploymentKind, DeploymentState, build, checkout, of_operation, queue, rollout, status, watch};
 use crate::operations::{Operation, OperationState, template_of};
 use crate::sites::{self, ReleaseId, Site};
@@ -30,7 +32,10 @@ pub(crate) async fn step(hosting: &Hosting, operation: &Operation, site: &Site, 
     let deployment =
         of_operation(&hosting.db, &operation.id).await?.ok_or_else(|| Error::internal("an operation without its deployment"))?;
     let log = LogWriter::open(hosting, site, &deployment.id).await?;
-    let work = run(hosting, &deployment, site, &log, name);
+    let work = async {
+        // What failed quotes what a program printed, and everybody reads it.
+        run(hosting, &deployment, site, &log, name).await.map_err(|error| without_secrets(&log, error))
+    };
     if deployment.served_at.is_some() || name == "switch" {
         return work.await;
     }
@@ -40,14 +45,29 @@ pub(crate) async fn step(hosting: &Hosting, operation: &Operation, site: &Site, 
     }
 }
 
+fn without_secrets(log: &LogWriter, error: Error) -> Error {
+    match error {
+        Error::Conflict(message) => Error::Conflict(log.redacted(&message)),
+        Error::Unavailable { message, source } => Error::Unavailable { message: log.redacted(&message), source },
+        other => other,
+    }
+}
+
 async fn run(hosting: &Hosting, deployment: &Deployment, site: &Site, log: &LogWriter, name: &str) -> Result<Option<String>> {
     match name {
         "checkout" => {
+            site_file::note(hosting, site, &deployment.id, Level::Info, "Customer site deployment started").await;
+            site_file::note(hosting, site, &deployment.id, Level::Info, "Pulling latest code").await;
+            room::ensure(hosting, Need::Build).await?;
             let folder = build_folder(hosting, &deployment.id);
-            checkout::export(&hosting.repository(site), &deployment.commit_hash, &folder).await?;
+            let services: Vec<&str> = template_of(site)?.manifest.built_services().collect();
+            for notice in checkout::export(&hosting.repository(site), &deployment.commit_hash, &services, &folder).await? {
+                log.add("checkout", &notice)?;
+            }
             Ok(Some(format!("commit {}", deployment.short_commit())))
         }
         "build" => {
+            site_file::note(hosting, site, &deployment.id, Level::Info, "Building containers").await;
             let template = template_of(site)?;
             let folder = build_folder(hosting, &deployment.id);
             let (images, detail) = build::images_of(hosting, site, template, &folder, log).await?;
@@ -60,10 +80,20 @@ async fn run(hosting: &Hosting, deployment: &Deployment, site: &Site, log: &LogW
             make_release(hosting, deployment, site, &new).await?;
             Ok(Some(detail))
         }
-        "prepare" => prepare(hosting, deployment, site).await,
+        "prepare" => {
+            site_file::note(hosting, site, &deployment.id, Level::Info, &format!("Customer site deployment started ({})", deployment.kind)).await;
+            prepare(hosting, deployment, site).await
+        }
         "migrate" => rollout::migrate(hosting, &next(hosting, deployment, site).await?, log).await,
-        "start_beside" => rollout::start_beside(hosting, &next(hosting, deployment, site).await?, log).await,
-        "switch" => switch(hosting, deployment, site, log).await,
+        "start_beside" => {
+            room::ensure(hosting, Need::Rollout).await?;
+            site_file::note(hosting, site, &deployment.id, Level::Info, "Starting containers").await;
+            rollout::start_beside(hosting, &next(hosting, deployment, site).await?, log).await
+        }
+        "switch" => {
+            site_file::note(hosting, site, &deployment.id, Level::Info, "Running health checks").await;
+            switch(hosting, deployment, site, log).await
+        }
         "drain" => rollout::drain(hosting, site, log).await,
         "settle" => settle(hosting, deployment, site).await,
         other => Err(Error::internal(format!("no step `{other}`"))),
@@ -177,6 +207,7 @@ async fn switch(hosting: &Hosting, deployment: &Deployment, site: &Site, log: &L
         })
         .await?;
     log.add("switch", "visitors get the new release")?;
+    site_file::note(hosting, site, &deployment.id, Level::Success, "Deployment completed successfully").await;
     hosting.signal(site);
     Ok(Some(detail))
 }
@@ -210,6 +241,10 @@ pub(crate) async fn abandon(hosting: &Hosting, operation: &Operation, error: &st
     let state = if deployment.cancelled_by.is_some() { DeploymentState::Cancelled } else { DeploymentState::Failed };
     let log = LogWriter::open(hosting, &site, &deployment.id).await?;
     log.add("verdict", &format!("{state}: {error}. What served before still serves."))?;
+    match state {
+        DeploymentState::Cancelled => site_file::note(hosting, &site, &deployment.id, Level::Warning, &format!("Deployment {error}")).await,
+        _ => site_file::note(hosting, &site, &deployment.id, Level::Error, &format!("Deployment failed: {error}")).await,
+    }
     hosting
         .db
         .write(async |tx| {

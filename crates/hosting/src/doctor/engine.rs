@@ -120,7 +120,14 @@ mod tests {
     use super::*;
 
     fn facts(version: &str) -> EngineFacts {
-        EngineFacts { version: version.to_owned(), runc: None, root: "/var/lib/docker".into(), cannot_limit: Vec::new() }
+        EngineFacts {
+            version: version.to_owned(),
+            runc: None,
+            root: "/var/lib/docker".into(),
+            cannot_limit: Vec::new(),
+            groups_by_systemd: false,
+            unified_groups: false,
+        }
     }
 
     #[test]

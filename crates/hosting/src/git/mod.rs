@@ -20,6 +20,7 @@ pub mod tokens;
 mod commits;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use kit::exec::Command;
 use kit::{Context, Result};
@@ -130,21 +131,53 @@ pub(crate) async fn describe(bare: &Path, commit: &str) -> Result<(String, Strin
     Ok((subject.to_owned(), author.to_owned()))
 }
 
+/// All files of a commit as `git ls-tree -r -l -z` lists them; `None` when that takes more than `limit` bytes.
+pub(crate) async fn list_tree(bare: &Path, commit: &str, time: Duration, limit: usize) -> Result<Option<Vec<u8>>> {
+    let list = git(bare).args(["ls-tree", "-r", "-l", "-z", "--full-tree", &format!("{commit}^{{tree}}")]);
+    list.timeout(time).output_within(limit).await.context("listing the commit's files")
+}
+
+/// The contents of objects, as text; `None` when they take more than `limit` bytes.
+pub(crate) async fn blobs(bare: &Path, ids: &[&str], limit: usize) -> Result<Option<Vec<String>>> {
+    if ids.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    let asked = git(bare).args(["cat-file", "--batch"]).stdin(ids.iter().map(|id| format!("{id}\n")).collect::<String>());
+    let Some(answer) = asked.output_within(limit).await.context("reading the commit's links")? else { return Ok(None) };
+    // Of each: `{object} {type} {size}`, its bytes, and a line feed.
+    let mut rest = answer.as_slice();
+    let mut contents = Vec::new();
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        let head = String::from_utf8_lossy(&rest[..end]).into_owned();
+        let size = head.rsplit(' ').next().and_then(|size| size.parse::<usize>().ok());
+        let body = size.and_then(|size| rest.get(end + 1..end + 1 + size));
+        let Some(body) = body else { return Err(kit::Error::unavailable(format!("an object of the commit cannot be read: {head}"))) };
+        contents.push(String::from_utf8_lossy(body).into_owned());
+        rest = &rest[(end + 2 + body.len()).min(rest.len())..];
+    }
+    Ok(Some(contents))
+}
+
 /// Writes the files of a commit into the empty folder `target`. Symbolic links become files that hold their target, and
-/// submodules empty folders: nothing outside is reached by either.
+/// submodules empty folders: nothing outside is reached by either. No filter runs: none is configured.
 pub(crate) async fn export(bare: &Path, commit: &str, target: &Path) -> Result<()> {
     let index = target.with_extension("index");
     let _ = std::fs::remove_file(&index);
-    let at = |command: Command| command.env("GIT_INDEX_FILE", &index).env("GIT_DIR", bare);
-    at(git(bare)).args(["read-tree", &format!("{commit}^{{tree}}")]).run().await.context("reading the commit's tree")?;
-    at(git(target))
-        .env("GIT_WORK_TREE", target)
-        .args(["-c", "core.symlinks=false", "-c", "core.bare=false", "checkout-index", "--all", "--force"])
-        .timeout(std::time::Duration::from_secs(300))
-        .run()
-        .await
-        .context("writing the commit's files")?;
-    std::fs::remove_file(&index).map_err(|error| storage(&index, error))
+    let at = |command: Command| command.env("GIT_INDEX_FILE", &index).env("GIT_DIR", bare).env("GIT_ATTR_NOSYSTEM", "1");
+    let written = async {
+        at(git(bare)).args(["read-tree", &format!("{commit}^{{tree}}")]).run().await.context("reading the commit's tree")?;
+        at(git(target))
+            .env("GIT_WORK_TREE", target)
+            .args(["-c", "core.symlinks=false", "-c", "core.bare=false", "-c", "core.attributesFile=/dev/null"])
+            .args(["checkout-index", "--all", "--force"])
+            .timeout(Duration::from_secs(300))
+            .run()
+            .await
+            .context("writing the commit's files")
+    };
+    let written = written.await;
+    let _ = std::fs::remove_file(&index);
+    written.map(|_| ())
 }
 
 /// Names at the root of a commit.

@@ -7,16 +7,15 @@ use std::time::Duration;
 use kit::secrets::random_alphanumeric;
 use kit::words::counted;
 use kit::{Context, Error, Result};
-use tracing::debug;
 
-use crate::compose::{self, CUSTOMER_LABEL, Placement};
+use crate::compose::{self, Placement};
 use crate::deployments::rollout;
 use crate::edge::{Reason, Target};
 use crate::env_file::{self, PublicAddress};
 use crate::git::outside;
 use crate::sites::{self, CertificateState, Site};
 use crate::templates::{self, Template};
-use crate::{Hosting, environment, files, git, images, runtime};
+use crate::{Hosting, environment, files, git, runtime};
 
 pub(super) const STEPS: &[&str] =
     &["folder", "environment", "repository", "webhook", "compose", "address", "build", "start", "route", "certificate", "record"];
@@ -161,27 +160,10 @@ async fn build_missing(hosting: &Hosting, site: &Site, template: &'static Templa
     Ok(built)
 }
 
-/// Builds an image unless it exists; of several callers who want the same one, one builds and the others wait.
+/// Builds the image of a service unless it exists.
 pub(crate) async fn ensure_image(hosting: &Hosting, tag: &str, context: &Path) -> Result<bool> {
-    if hosting.runtime.has_image(tag).await? {
-        return Ok(false);
-    }
-    let lock = hosting.build_lock(tag);
-    let _alone = lock.lock().await;
-    if hosting.runtime.has_image(tag).await? {
-        return Ok(false);
-    }
-    images::ensure(&images::Settings::new(hosting.image_cache()), |step| debug!("base image {}: {:?}", step.image, step.state)).await?;
-    let mut log = String::new();
-    runtime::build_image(tag, context, &[(CUSTOMER_LABEL, "shared")], |line| {
-        debug!("{tag}: {line}");
-        if log.len() < 1 << 20 {
-            log.push_str(line);
-            log.push('\n');
-        }
-    })
-    .await?;
-    Ok(true)
+    let service = context.file_name().unwrap_or_default().to_string_lossy();
+    crate::deployments::build::ensure(hosting, tag, context, &service, None).await
 }
 
 /// Builds what every site of a template shares, ahead of the first one.

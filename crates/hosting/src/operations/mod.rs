@@ -19,7 +19,7 @@ use crate::deployments::steps;
 use crate::sites::{self, Site, SiteId, SiteState};
 use crate::{Hosting, adopt};
 
-pub(crate) use create::{blocking, confirm_release, ensure_image, image_tags, prepare_template, template_of};
+pub(crate) use create::{blocking, confirm_release, image_tags, prepare_template, template_of};
 pub use run::RunOperation;
 pub(crate) use run::end_the_lost;
 pub use subjects::{Subject, subjects_of};

@@ -13,6 +13,7 @@
 
 mod assignment;
 mod clean;
+mod colours;
 mod encodings;
 mod entropy;
 mod escapes;
@@ -25,6 +26,7 @@ mod site;
 mod structure;
 mod values;
 
+pub use colours::{Bare, bare_lines};
 pub use known::Known;
 pub use lines::LONGEST_LINE;
 pub use site::{is_secret, known_of, known_with};

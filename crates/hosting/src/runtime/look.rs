@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bollard::errors::Error as EngineError;
-use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum};
+use bollard::models::{
+    ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum, SystemInfoCgroupDriverEnum, SystemInfoCgroupVersionEnum,
+};
 use kit::{Context, Error, Result};
 
 use super::{Runtime, ServiceState, docker, unreachable_engine};
@@ -24,6 +26,10 @@ pub struct EngineFacts {
     pub root: PathBuf,
     /// What the kernel cannot limit: memory, CPU, processes.
     pub cannot_limit: Vec<&'static str>,
+    /// Whether it leaves control groups to systemd.
+    pub groups_by_systemd: bool,
+    /// Whether control groups are of version 2.
+    pub unified_groups: bool,
 }
 
 /// One container.
@@ -70,6 +76,8 @@ impl Runtime {
             runc: components.into_iter().find(|component| component.name == "runc").map(|component| component.version),
             root: info.docker_root_dir.unwrap_or_default().into(),
             cannot_limit: limits.into_iter().filter(|(_, can)| *can == Some(false)).map(|(what, _)| what).collect(),
+            groups_by_systemd: info.cgroup_driver == Some(SystemInfoCgroupDriverEnum::SYSTEMD),
+            unified_groups: info.cgroup_version == Some(SystemInfoCgroupVersionEnum::_2),
         })
     }
 

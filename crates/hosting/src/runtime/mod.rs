@@ -2,6 +2,7 @@
 
 pub(crate) mod beside;
 mod containers;
+pub(crate) mod image;
 mod logs;
 mod look;
 mod stats;
@@ -365,16 +366,4 @@ pub async fn copy_in(site: &Site, service: &str, folder: &str, path: &Path) -> R
 pub async fn create_containers(runtime: &Runtime, site: &Site, folder: &Path) -> Result<()> {
     compose(site, folder).args(["create", "--no-build", "--pull", "never"]).timeout(Duration::from_secs(120)).run().await?;
     give_names(runtime, site).await
-}
-
-/// Builds the image of one service under `tag` from its folder, handing on each line of the build.
-pub async fn build_image(tag: &str, context: &Path, labels: &[(&str, &str)], line: impl FnMut(&str)) -> Result<()> {
-    let mut command = docker()
-        // The Engine's own builder: the plugin for the newer one is not packaged by Debian.
-        .env("DOCKER_BUILDKIT", "0")
-        .args(["build", "--force-rm", "--memory", "2g", "--tag", tag]);
-    for (name, value) in labels {
-        command = command.arg("--label").arg(format!("{name}={value}"));
-    }
-    command.arg("--").arg(context).timeout(Duration::from_secs(1200)).stream(line).await.context(format!("building image `{tag}`"))
 }

@@ -16,7 +16,8 @@ pub use store::{
     AddressAnswer, NewSite, SiteFilter, SiteSort, UpdateSite, check_address, counts_by_state, create, get, get_any, known, list, update,
 };
 pub(crate) use store::{
-    exists, forget, get_in, get_with_work, insert_adopted, move_to_free_network, record_certificate, record_deployed, record_deployed_in,
+    every, exists, forget, get_in, get_with_work, insert_adopted, move_to_free_network, record_certificate, record_deployed,
+    record_deployed_in,
     refuse_beyond_quota, save_secrets, set_release, set_state, take_network_slot,
 };
 

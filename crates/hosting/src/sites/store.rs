@@ -328,6 +328,11 @@ pub async fn known(db: &Db) -> Result<Vec<Site>> {
     db.all(sql(COLUMNS).and("where state <> 'archived' order by id")).await
 }
 
+/// Every site, archived ones too: what may be come back to.
+pub(crate) async fn every(db: &Db) -> Result<Vec<Site>> {
+    db.all(sql(COLUMNS).and("order by id")).await
+}
+
 /// How many sites are in each state.
 pub async fn counts_by_state(db: &Db, scope: &Scope) -> Result<Vec<(SiteState, i64)>> {
     db.all(

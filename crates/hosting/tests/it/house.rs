@@ -53,6 +53,29 @@ pub async fn house_in(data: &Path) -> House {
     House::at(kit::testing::sqlite().await, &|_| {}, samples::edge_config(), Some(data))
 }
 
+/// One house on SQLite with the real clock, for work with the real Docker; what it makes there carries `project`. With `data`, the
+/// folder is that one, and it may be opened again by another process.
+pub async fn real_house(project: &str, data: Option<&Path>, settings: impl Fn(&mut HostingConfig)) -> House {
+    let (test, folder) = (sqlite().await, tempfile::tempdir().unwrap());
+    let mut config = config();
+    #[expect(clippy::disallowed_methods, reason = "the test environment names its cache")]
+    let cache = std::env::var_os("INNKEEPER_HOSTING__IMAGE_CACHE");
+    config.image_cache = cache.map(std::path::PathBuf::from).unwrap_or_default();
+    settings(&mut config);
+    let hosting = Hosting::open(Ingredients {
+        db: test.db.clone(),
+        clock: Clock::System,
+        key: InstanceKey::ephemeral(),
+        bus: Bus::default(),
+        config,
+        edge: EdgeConfig { project: project.to_owned(), ..samples::edge_config() },
+        public_url: "https://panel.test".to_owned(),
+        data: data.unwrap_or(folder.path()).to_owned(),
+    })
+    .unwrap();
+    House { hosting, test, folder }
+}
+
 /// The settings of a small house.
 pub fn config() -> HostingConfig {
     HostingConfig {
@@ -66,6 +89,8 @@ pub fn config() -> HostingConfig {
         drain_seconds: 2,
         watch_seconds: 0,
         webhook_allow_private: Vec::new(),
+        build_minutes: 20,
+        min_free_mb: 0,
         keep_archives_days: 7,
         reserved_subdomains: vec!["brand".to_owned()],
         network_pool: "10.215.0.0/16".to_owned(),

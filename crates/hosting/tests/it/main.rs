@@ -5,6 +5,7 @@
 
 mod adopt;
 mod asked;
+mod deployment_log;
 mod doctor;
 mod environment;
 mod house;

@@ -2,6 +2,7 @@
 
 mod adopted;
 mod archive;
+mod builds;
 mod certificates;
 mod crash;
 mod deploy;
@@ -12,6 +13,7 @@ mod engine;
 mod environment;
 mod health;
 mod isolation;
+mod leftovers;
 mod life;
 mod logs;
 mod many;
