@@ -40,7 +40,6 @@ use kit::{Clock, Db, Error, Result};
 
 pub use config::{BitbucketConfig, EdgeConfig, GithubConfig, HostingConfig};
 use git::providers::Providers;
-pub use config::{EdgeConfig, HostingConfig};
 use tokio::time::Instant;
 use names::Host;
 use proxy::Proxy;

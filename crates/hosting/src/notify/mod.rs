@@ -126,7 +126,7 @@ async fn tell(hosting: &Hosting, mailer: &Mailer, job: &TellDeployment) -> Resul
     if job.verdict == DeploymentState::Superseded {
         return Ok(());
     }
-    let deployment = Deployment { state: job.verdict, ..Cleaner::of(hosting, &site).deployment(deployment) };
+    let deployment = Deployment { state: job.verdict, ..Cleaner::of(hosting, &site).await.deployment(deployment) };
     let now = hosting.clock.now();
     let told = hosting
         .db
@@ -160,8 +160,8 @@ struct Cleaner(Option<redact::Known>);
 
 impl Cleaner {
     /// Reads what the site keeps secret. Where that cannot be read, nothing is said of what it printed.
-    fn of(hosting: &Hosting, site: &Site) -> Cleaner {
-        let known = redact::known_of(hosting, site);
+    async fn of(hosting: &Hosting, site: &Site) -> Cleaner {
+        let known = redact::known_of(hosting, site).await;
         Cleaner(known.inspect_err(|error| warn!(site.id = %site.id, "reading what a site keeps secret: {error}")).ok())
     }
 
@@ -257,7 +257,7 @@ async fn tell_failures(hosting: &Hosting, mailer: &Mailer, site: &SiteId) -> Res
         Err(Error::NotFound(_)) => return Ok(()),
         found => found?,
     };
-    let cleaner = Cleaner::of(hosting, &site);
+    let cleaner = Cleaner::of(hosting, &site).await;
     hosting
         .db
         .write(async |tx| {
