@@ -1,7 +1,7 @@
 //! The log of a deployment: bounded, redacted, read while it grows.
 
 use futures_util::StreamExt;
-use hosting::deployments::follow::{Until, follow};
+use hosting::deployments::{Until, follow};
 use hosting::deployments::log::{self, LogWriter};
 use hosting::deployments::{self, DeploymentKind, Wish};
 use hosting::sites::SiteState;

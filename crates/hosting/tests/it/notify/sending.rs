@@ -209,6 +209,8 @@ fn without_exceptions(house: &House) -> Hosting {
         bus: Bus::default(),
         config,
         edge: samples::edge_config(),
+        github: hosting::GithubConfig::default(),
+        bitbucket: hosting::BitbucketConfig::default(),
         public_url: parts.public_url.clone(),
         data: parts.data().to_owned(),
     })
