@@ -167,7 +167,8 @@ fn own_row(facts: &Facts, left: &Left, variable: &Variable, with_field: bool) ->
                         // Of a form of its own: a line break typed in a field must not ask for a secret.
                         button.button.button-quiet.button-small type="submit" form="reveal" name="name" value=(key)
                             aria-label={ "Show " (key) } hx-post=(facts.action("/reveal")) hx-target={ "#env-" (key) } {
-                            (icon::eye()) span.button-label { "Show" }
+                            @if with_field { (icon::eye()) }
+                            span.button-label { "Show" }
                         }
                     }
                 }
