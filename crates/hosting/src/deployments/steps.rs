@@ -239,8 +239,15 @@ pub(crate) async fn abandon(hosting: &Hosting, operation: &Operation, error: &st
     rollout::remove_all_but_live(hosting, &site).await?;
     files::remove_folder(&build_folder(hosting, &deployment.id))?;
     let state = if deployment.cancelled_by.is_some() { DeploymentState::Cancelled } else { DeploymentState::Failed };
-    let log = LogWriter::open(hosting, &site, &deployment.id).await?;
-    log.add("verdict", &format!("{state}: {error}. What served before still serves."))?;
+    // Only told where it is known what to hide; that it is not must not keep the deployment at work for ever.
+    let told = async {
+        LogWriter::open(hosting, &site, &deployment.id)
+            .await?
+            .add("verdict", &format!("{state}: {error}. What served before still serves."))
+    };
+    if let Err(error) = told.await {
+        tracing::warn!(site.id = %site.id, "deployment `{}` has no verdict in its log: {error}", deployment.id);
+    }
     match state {
         DeploymentState::Cancelled => site_file::note(hosting, &site, &deployment.id, Level::Warning, &format!("Deployment {error}")).await,
         _ => site_file::note(hosting, &site, &deployment.id, Level::Error, &format!("Deployment failed: {error}")).await,

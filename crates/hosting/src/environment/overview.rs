@@ -132,7 +132,7 @@ pub async fn platform(hosting: &Hosting, scope: &Scope, site: &SiteId) -> Result
     Ok(named
         .map(|(name, value)| PlatformVariable {
             name,
-            value: Some(value).filter(|value| value.is_empty() || !redact::is_secret(name, value)),
+            value: Some(value).filter(|value| value.is_empty() || !redact::is_secret_name(name)),
             may_be_replaced: PROPOSED.contains(&name),
         })
         .collect())

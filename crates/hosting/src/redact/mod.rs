@@ -29,7 +29,7 @@ mod values;
 pub use colours::{Bare, bare_lines};
 pub use known::Known;
 pub use lines::LONGEST_LINE;
-pub use site::{is_secret, known_of, known_with};
+pub use site::{is_secret, is_secret_name, known_of, known_with};
 
 use clean::Cleaner;
 use known::Finder;

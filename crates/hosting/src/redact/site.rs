@@ -54,7 +54,12 @@ fn secret_values(file: &str) -> impl Iterator<Item = String> {
 /// Whether the name or the look of a variable says that it is a secret.
 pub fn is_secret(name: &str, value: &str) -> bool {
     let address = value.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
-    family(name.as_bytes()).is_some() || address || entropy::looks_random(value.as_bytes())
+    is_secret_name(name) || address || entropy::looks_random(value.as_bytes())
+}
+
+/// Whether the name of a variable alone says that it is a secret.
+pub fn is_secret_name(name: &str) -> bool {
+    family(name.as_bytes()).is_some()
 }
 
 fn unquote(value: &str) -> String {

@@ -13,6 +13,10 @@ async fn active(test: &TestApp, by: &TestMember) -> String {
     id
 }
 
+async fn site_of(test: &TestApp, id: &str) -> hosting::Site {
+    hosting::sites::get_any(&test.app.db, &hosting::SiteId::parse(id).unwrap()).await.unwrap()
+}
+
 fn draft(page: &Reply) -> String {
     let value = page.text.split("name=\"draft\" value=\"").nth(1).unwrap_or_else(|| panic!("no draft: {}", page.text));
     value.split('"').next().unwrap().to_owned()
@@ -31,8 +35,9 @@ async fn several_changes_are_shown_before_they_are_applied_and_no_value_is() {
 
     let page = test.get(&path).by(&owner).send().await;
     assert_eq!(page.status, 200);
+    assert!(page.text.contains(&format!("<code>{}</code>", site_of(&test, &id).await.domain)), "what is no secret is shown");
     assert!(page.text.contains("Set by Innkeeper") && page.text.contains("DB_PASSWORD") && page.text.contains("STORAGE_PATH"));
-    let site = hosting::sites::get_any(&test.app.db, &hosting::SiteId::parse(&id).unwrap()).await.unwrap();
+    let site = site_of(&test, &id).await;
     let secrets = site.open_secrets(&test.app.key).unwrap();
     for secret in [&secrets.db_password, &secrets.jwt_secret, &secrets.owner_password] {
         assert!(!page.text.contains(secret.as_str()));
@@ -66,7 +71,11 @@ async fn several_changes_are_shown_before_they_are_applied_and_no_value_is() {
     // The same draft again is from a version that is not the newest any more.
     let twice = test.post(&format!("{path}/apply")).by(&owner).form(&[("draft", &draft(&review))]).send().await;
     assert_eq!(twice.status, 409);
-    assert!(twice.text.contains("changed meanwhile: version 1 by") && twice.text.contains("name=\"base_version\" value=\"1\""), "{}", twice.text);
+    assert!(
+        twice.text.contains("changed meanwhile: version 1 by") && twice.text.contains("name=\"base_version\" value=\"1\""),
+        "{}",
+        twice.text
+    );
 
     // A value is given out one by one, and that is written down.
     let shown = [("name", "STRIPE_KEY"), ("version", "1")];
@@ -210,5 +219,6 @@ async fn as_many_variables_as_there_may_be_fit_on_the_page() {
     let page = test.get(&format!("/sites/{id}/environment")).by(&owner).send().await;
     assert!(page.text.contains("To change one of so many") && page.text.contains("VARIABLE_199"));
     eprintln!("{} bytes with 200 variables", page.text.len());
-    assert!(page.text.len() < 200_000, "{}", page.text.len());
+    // Two hundred rows; with fields in each it would be twice as much.
+    assert!(page.text.len() < 160_000, "{}", page.text.len());
 }

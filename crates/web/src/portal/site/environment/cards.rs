@@ -23,7 +23,12 @@ const MANY: usize = 60;
 /// How far the newest version is applied; nothing where it simply is.
 pub(super) fn state(facts: &Facts) -> Markup {
     let (version, live) = (facts.overview.version, facts.overview.live_version);
-    let deployment = |id: &str| button::link(&format!("/sites/{}/deployments/{id}", facts.site().id), Button { label: "See the deployment", small: true, ..Button::default() });
+    let deployment = |id: &str| {
+        button::link(
+            &format!("/sites/{}/deployments/{id}", facts.site().id),
+            Button { label: "See the deployment", small: true, ..Button::default() },
+        )
+    };
     match &facts.overview.applied {
         Applied::Yes => Markup::default(),
         Applied::Underway(underway) => feedback::banner(Banner {
@@ -43,7 +48,8 @@ pub(super) fn state(facts: &Facts) -> Markup {
                 Some(error) => sentence(error),
                 None => format!("Its deployment was {}.", ended.state.as_str().replace('_', " ")),
             });
-            let serves = if live == 0 { "The site runs without variables of its own.".to_owned() } else { format!("Version {live} serves.") };
+            let serves =
+                if live == 0 { "The site runs without variables of its own.".to_owned() } else { format!("Version {live} serves.") };
             feedback::banner(Banner {
                 tone: Tone::Bad,
                 title: &format!("Version {version} is not in use"),
@@ -167,7 +173,8 @@ fn own_row(facts: &Facts, left: &Left, variable: &Variable, with_field: bool) ->
                         // Of a form of its own: a line break typed in a field must not ask for a secret.
                         button.button.button-quiet.button-small type="submit" form="reveal" name="name" value=(key)
                             aria-label={ "Show " (key) } hx-post=(facts.action("/reveal")) hx-target={ "#env-" (key) } {
-                            (icon::eye()) span.button-label { "Show" }
+                            @if with_field { (icon::eye()) }
+                            span.button-label { "Show" }
                         }
                     }
                 }
