@@ -39,12 +39,11 @@ use kit::{Clock, Db, Error, Result};
 
 pub use config::{BitbucketConfig, EdgeConfig, GithubConfig, HostingConfig};
 use git::providers::Providers;
-pub use config::{EdgeConfig, HostingConfig};
-use tokio::time::Instant;
 use names::Host;
 use proxy::Proxy;
 use runtime::Runtime;
 pub use sites::{Site, SiteId, SiteState};
+use tokio::time::Instant;
 
 /// What work on sites needs. Cheap to clone.
 #[derive(Clone)]

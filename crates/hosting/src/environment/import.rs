@@ -62,7 +62,8 @@ fn read_value(text: &str) -> Result<(String, &str), &'static str> {
         Some('"') => read_double(&text[1..])?,
         _ => {
             let (line, after) = text.split_once('\n').unwrap_or((text, ""));
-            let end = line.match_indices('#').find(|(at, _)| *at == 0 || line[..*at].ends_with([' ', '\t'])).map_or(line.len(), |(at, _)| at);
+            let end =
+                line.match_indices('#').find(|(at, _)| *at == 0 || line[..*at].ends_with([' ', '\t'])).map_or(line.len(), |(at, _)| at);
             return Ok((line[..end].trim_end().to_owned(), after));
         }
     };

@@ -44,16 +44,8 @@ const OURS: &[&str] = &[
 ];
 
 /// What Innkeeper only proposes: a site's own value takes its place.
-pub(super) const PROPOSED: &[&str] = &[
-    "MAIL_HOST",
-    "MAIL_PORT",
-    "MAIL_USERNAME",
-    "MAIL_PASSWORD",
-    "MAIL_FROM_ADDRESS",
-    "MAIL_FROM_NAME",
-    "LOG_LEVEL",
-    "UPLOAD_MAX_SIZE",
-];
+pub(super) const PROPOSED: &[&str] =
+    &["MAIL_HOST", "MAIL_PORT", "MAIL_USERNAME", "MAIL_PASSWORD", "MAIL_FROM_ADDRESS", "MAIL_FROM_NAME", "LOG_LEVEL", "UPLOAD_MAX_SIZE"];
 
 /// Where the services of one release find each other.
 const HOST_SUFFIX: &str = "_INTERNAL_HOST";

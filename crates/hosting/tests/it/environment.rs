@@ -201,7 +201,8 @@ async fn values_are_sealed_for_their_site_and_version_and_stand_nowhere_else() {
             }
         }
         // A seal that was moved to another version does not open, and nothing is empty instead.
-        let moved = sql("update environment_version set sealed = (select sealed from environment_version where site_id = $1 and version = 1)
+        let moved =
+            sql("update environment_version set sealed = (select sealed from environment_version where site_id = $1 and version = 1)
              where site_id = $1 and version = 2");
         house.hosting.db.execute(moved.bind(&site.id)).await.unwrap();
         let failed = environment::overview(&house.hosting, &actor.scope(), &site.id).await;
@@ -262,7 +263,8 @@ async fn old_values_are_given_up_and_who_changed_what_is_kept() {
         for version in 0..23 {
             change(&house, &actor, &site.id, &setting(version, &[("A", &version.to_string())])).await.unwrap();
             if version == 1 {
-                let release = sql("insert into release (id, site_id, commit_hash, images, environment_version, template_version, created_at)
+                let release =
+                    sql("insert into release (id, site_id, commit_hash, images, environment_version, template_version, created_at)
                      values ('rel_000000000000000002', $1, '', '{}', 2, '1', 1)");
                 house.hosting.db.execute(release.bind(&site.id)).await.unwrap();
             }

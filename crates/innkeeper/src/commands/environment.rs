@@ -94,7 +94,8 @@ async fn list(app: &App, actor: &Actor, id: &SiteId, output: Output) -> Result<(
         Applied::No(_) => "not_applied",
     };
     let names: Vec<&str> = seen.variables.iter().map(|variable| variable.name.as_str()).collect();
-    let value = json!({ "app_id": id.as_str(), "version": seen.version, "live_version": seen.live_version, "status": status, "variables": names });
+    let value =
+        json!({ "app_id": id.as_str(), "version": seen.version, "live_version": seen.live_version, "status": status, "variables": names });
     output.show(&value, |_| {
         let since = |variable: &environment::Variable| variable.since.map(|at| at.rfc3339()).unwrap_or_default();
         let rows: Vec<Vec<String>> = seen.variables.iter().map(|variable| vec![variable.name.clone(), since(variable)]).collect();
@@ -122,10 +123,14 @@ fn read_variables(variables: &[String], output: Output) -> Result<BTreeMap<Strin
     let mut set = BTreeMap::new();
     for variable in variables {
         let Some((name, value)) = variable.split_once('=') else {
-            return Err(Error::invalid(variable, "must have its value behind `=` when several are set; a single one is read from standard input"));
+            return Err(Error::invalid(
+                variable,
+                "must have its value behind `=` when several are set; a single one is read from standard input",
+            ));
         };
         if redact::is_secret(name, value) {
-            let why = "looks like a secret, and everyone on this machine can read arguments: give the name alone and the value on standard input";
+            let why =
+                "looks like a secret, and everyone on this machine can read arguments: give the name alone and the value on standard input";
             return Err(Error::invalid(name, why));
         }
         if set.insert(name.to_owned(), Secret::new(value)).is_some() {
@@ -155,7 +160,9 @@ fn read_file(file: &std::path::Path) -> Result<BTreeMap<String, Secret>> {
 
 fn read_all(from: impl Read, what: &str) -> Result<String> {
     let mut bytes = Vec::new();
-    from.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|error| Error::unavailable_because(format!("{what} cannot be read"), error))?;
+    from.take(LARGEST_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Error::unavailable_because(format!("{what} cannot be read"), error))?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(Error::invalid("FILE", "must be 1 MB at most"));
     }
@@ -172,7 +179,9 @@ mod tests {
         let read = |variables: &[&str]| read_variables(&variables.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>(), output);
         let set = read(&["GREETING=Hi there", "COLOUR=a=b"]).unwrap();
         assert_eq!((set["GREETING"].reveal(), set["COLOUR"].reveal()), ("Hi there", "a=b"));
-        for bad in [&["SHOP_PASSWORD=x"][..], &["DSN=postgres://u:p@h/d"], &["X=4fK9aQ2zL8mX7bV1cN5d"], &["A=1", "B"], &["A=1", "A=2"], &["lower"]] {
+        for bad in
+            [&["SHOP_PASSWORD=x"][..], &["DSN=postgres://u:p@h/d"], &["X=4fK9aQ2zL8mX7bV1cN5d"], &["A=1", "B"], &["A=1", "A=2"], &["lower"]]
+        {
             assert!(read(bad).is_err(), "{bad:?}");
         }
     }

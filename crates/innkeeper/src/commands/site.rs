@@ -300,7 +300,11 @@ pub(super) async fn until_deployed(app: &App, asked: &Deployment, output: Output
                 }
                 state => {
                     let reason = now.error.unwrap_or_else(|| "no reason was recorded".to_owned());
-                    return Err(Error::unavailable(format!("{} {}: {reason}. What served before still serves", now.id, state.as_str().replace('_', " "))));
+                    return Err(Error::unavailable(format!(
+                        "{} {}: {reason}. What served before still serves",
+                        now.id,
+                        state.as_str().replace('_', " ")
+                    )));
                 }
             }
         }

@@ -85,7 +85,18 @@ async fn metacharacters_in_a_name_reach_the_services_unchanged() {
 
 #[tokio::test]
 async fn metacharacters_in_own_variables_reach_the_services_unchanged() {
-    let lines = ["two\nlines", "\n", "a\r\nb\r", "\nTRUSTED=1\nDB_PASSWORD=x", "tab\there", "\u{1b}[2J\u{7f}\u{1}", " spaced ", "\u{feff}x", "\u{2028}", ""];
+    let lines = [
+        "two\nlines",
+        "\n",
+        "a\r\nb\r",
+        "\nTRUSTED=1\nDB_PASSWORD=x",
+        "tab\there",
+        "\u{1b}[2J\u{7f}\u{1}",
+        " spaced ",
+        "\u{feff}x",
+        "\u{2028}",
+        "",
+    ];
     let values: Vec<&str> = METACHARACTERS.iter().copied().chain(lines).collect();
     let names: Vec<String> = (0..values.len()).map(|number| format!("OWN_{number}")).collect();
     let own: Vec<(String, String)> = names.iter().cloned().zip(values.iter().map(|value| (*value).to_owned())).collect();

@@ -66,7 +66,11 @@ async fn several_changes_are_shown_before_they_are_applied_and_no_value_is() {
     // The same draft again is from a version that is not the newest any more.
     let twice = test.post(&format!("{path}/apply")).by(&owner).form(&[("draft", &draft(&review))]).send().await;
     assert_eq!(twice.status, 409);
-    assert!(twice.text.contains("changed meanwhile: version 1 by") && twice.text.contains("name=\"base_version\" value=\"1\""), "{}", twice.text);
+    assert!(
+        twice.text.contains("changed meanwhile: version 1 by") && twice.text.contains("name=\"base_version\" value=\"1\""),
+        "{}",
+        twice.text
+    );
 
     // A value is given out one by one, and that is written down.
     let shown = [("name", "STRIPE_KEY"), ("version", "1")];

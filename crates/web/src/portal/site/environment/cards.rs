@@ -23,7 +23,12 @@ const MANY: usize = 60;
 /// How far the newest version is applied; nothing where it simply is.
 pub(super) fn state(facts: &Facts) -> Markup {
     let (version, live) = (facts.overview.version, facts.overview.live_version);
-    let deployment = |id: &str| button::link(&format!("/sites/{}/deployments/{id}", facts.site().id), Button { label: "See the deployment", small: true, ..Button::default() });
+    let deployment = |id: &str| {
+        button::link(
+            &format!("/sites/{}/deployments/{id}", facts.site().id),
+            Button { label: "See the deployment", small: true, ..Button::default() },
+        )
+    };
     match &facts.overview.applied {
         Applied::Yes => Markup::default(),
         Applied::Underway(underway) => feedback::banner(Banner {
@@ -43,7 +48,8 @@ pub(super) fn state(facts: &Facts) -> Markup {
                 Some(error) => sentence(error),
                 None => format!("Its deployment was {}.", ended.state.as_str().replace('_', " ")),
             });
-            let serves = if live == 0 { "The site runs without variables of its own.".to_owned() } else { format!("Version {live} serves.") };
+            let serves =
+                if live == 0 { "The site runs without variables of its own.".to_owned() } else { format!("Version {live} serves.") };
             feedback::banner(Banner {
                 tone: Tone::Bad,
                 title: &format!("Version {version} is not in use"),

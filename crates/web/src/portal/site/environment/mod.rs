@@ -127,16 +127,17 @@ impl Draft {
     }
 
     fn open(app: &App, actor: &Actor, id: &SiteId, sealed: &str) -> Result<Draft> {
-        let plain = app.key.open(&seal_of(actor, id), sealed).map_err(|_| Error::conflict("this form is not yours any more; begin anew"))?;
+        let plain =
+            app.key.open(&seal_of(actor, id), sealed).map_err(|_| Error::conflict("this form is not yours any more; begin anew"))?;
         Ok(serde_json::from_str(plain.reveal())?)
     }
 
     async fn change(&self, app: &App, actor: &Actor, id: &SiteId) -> Result<Change, (Error, Vec<LineError>)> {
         match self {
             Draft::Typed(typed) => typed.change(),
-            Draft::Back { base_version, version } => environment::restoring(&app.hosting, &actor.scope(), id, *base_version, *version)
-                .await
-                .map_err(|error| (error, Vec::new())),
+            Draft::Back { base_version, version } => {
+                environment::restoring(&app.hosting, &actor.scope(), id, *base_version, *version).await.map_err(|error| (error, Vec::new()))
+            }
         }
     }
 }
@@ -262,7 +263,13 @@ pub struct Wanted {
 }
 
 /// Shows one value, and writes down who looked.
-pub async fn reveal(State(app): State<App>, Caller(actor): Caller, view: View, Path(id): Path<SiteId>, Form(wanted): Form<Wanted>) -> Answer {
+pub async fn reveal(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    view: View,
+    Path(id): Path<SiteId>,
+    Form(wanted): Form<Wanted>,
+) -> Answer {
     let value = environment::reveal(&app.hosting, &actor, &id, wanted.version, &wanted.name).await?;
     let site = hosting::sites::get(&app.db, &actor.scope(), &id).await?;
     changed::audit(&app, Some(&site.customer_id));
