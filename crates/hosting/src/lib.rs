@@ -45,6 +45,7 @@ use names::Host;
 use proxy::Proxy;
 use runtime::Runtime;
 pub use sites::{Site, SiteId, SiteState};
+use tokio::time::Instant;
 
 /// What work on sites needs. Cheap to clone.
 #[derive(Clone)]

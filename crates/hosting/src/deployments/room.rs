@@ -34,7 +34,12 @@ pub(crate) async fn ensure(hosting: &Hosting, need: Need) -> Result<()> {
     if free >= wanted {
         return Ok(());
     }
-    warn!("a deployment was refused: {} MB are free on the disk of {}, hosting.min_free_mb asks for {}", free / MB, path.display(), wanted / MB);
+    warn!(
+        "a deployment was refused: {} MB are free on the disk of {}, hosting.min_free_mb asks for {}",
+        free / MB,
+        path.display(),
+        wanted / MB
+    );
     Err(full(free, wanted))
 }
 

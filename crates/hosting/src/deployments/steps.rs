@@ -81,7 +81,8 @@ async fn run(hosting: &Hosting, deployment: &Deployment, site: &Site, log: &LogW
             Ok(Some(detail))
         }
         "prepare" => {
-            site_file::note(hosting, site, &deployment.id, Level::Info, &format!("Customer site deployment started ({})", deployment.kind)).await;
+            site_file::note(hosting, site, &deployment.id, Level::Info, &format!("Customer site deployment started ({})", deployment.kind))
+                .await;
             prepare(hosting, deployment, site).await
         }
         "migrate" => rollout::migrate(hosting, &next(hosting, deployment, site).await?, log).await,

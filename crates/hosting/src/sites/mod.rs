@@ -17,8 +17,7 @@ pub use store::{
 };
 pub(crate) use store::{
     every, exists, forget, get_in, get_with_work, insert_adopted, move_to_free_network, record_certificate, record_deployed,
-    record_deployed_in,
-    refuse_beyond_quota, save_secrets, set_release, set_state, take_network_slot,
+    record_deployed_in, refuse_beyond_quota, save_secrets, set_release, set_state, take_network_slot,
 };
 
 id_type!(

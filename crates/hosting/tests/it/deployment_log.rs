@@ -1,9 +1,8 @@
 //! The log of a deployment: bounded, redacted, read while it grows.
 
 use futures_util::StreamExt;
-use hosting::deployments::{Until, follow};
 use hosting::deployments::log::{self, LogWriter};
-use hosting::deployments::{self, DeploymentKind, Wish};
+use hosting::deployments::{self, DeploymentKind, Until, Wish, follow};
 use hosting::sites::SiteState;
 use kit::sql;
 

@@ -68,6 +68,8 @@ pub async fn real_house(project: &str, data: Option<&Path>, settings: impl Fn(&m
         key: InstanceKey::ephemeral(),
         bus: Bus::default(),
         config,
+        github: GithubConfig::default(),
+        bitbucket: BitbucketConfig::default(),
         edge: EdgeConfig { project: project.to_owned(), ..samples::edge_config() },
         github: hosting::GithubConfig::default(),
         bitbucket: hosting::BitbucketConfig::default(),

@@ -122,10 +122,15 @@ mod tests {
 
     #[test]
     fn instructions_are_read_as_the_builder_reads_them() {
-        let text = "# a comment\nFROM debian AS base\r\n\nrun apt-get update \\\n# within\n\n   && true\n COPY --from=base --chown=1:1 a b\n";
+        let text =
+            "# a comment\nFROM debian AS base\r\n\nrun apt-get update \\\n# within\n\n   && true\n COPY --from=base --chown=1:1 a b\n";
         assert_eq!(
             read(text),
-            [row(2, 2, "FROM", "debian AS base"), row(4, 7, "RUN", "apt-get update    && true"), row(8, 8, "COPY --from=base --chown=1:1", "a b")]
+            [
+                row(2, 2, "FROM", "debian AS base"),
+                row(4, 7, "RUN", "apt-get update    && true"),
+                row(8, 8, "COPY --from=base --chown=1:1", "a b")
+            ]
         );
         assert_eq!(read("FR\\\nOM innkeeper/x"), [row(1, 2, "FROM", "innkeeper/x")], "a name over two lines");
         assert_eq!(read("FROM a\\"), [row(1, 1, "FROM", "a")]);

@@ -30,8 +30,8 @@ use crate::templates::Template;
 use crate::{Hosting, images};
 
 pub(crate) use context::PREFIX as CONTEXT_PREFIX;
-pub(crate) use sandbox::end_orphans;
 use sandbox::Sandbox;
+pub(crate) use sandbox::end_orphans;
 
 /// Label of images that were built for sites; its value is the installation.
 pub(crate) const IMAGE_LABEL: &str = "innkeeper.image";

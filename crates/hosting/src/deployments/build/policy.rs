@@ -192,7 +192,10 @@ impl Judge {
         // The engine takes such a name also for the beginning of an image's id, and there are other people's images.
         let is_id = !plain.is_empty() && plain.bytes().all(|byte| byte.is_ascii_hexdigit());
         if is_id || plain.starts_with("sha256:") || plain.starts_with("sha256@") {
-            return Err(refuse(line, format!("{} could be the id of an image; name the image with a tag, as in {}:latest", short(image), short(image))));
+            return Err(refuse(
+                line,
+                format!("{} could be the id of an image; name the image with a tag, as in {}:latest", short(image), short(image)),
+            ));
         }
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@');
         if plain.is_empty() || !image.chars().all(fits) || image.starts_with('-') || image.len() > 300 {
@@ -236,7 +239,11 @@ impl Judge {
             let default = default.filter(|default| !default.contains(['$', '{', '"', '\'', self.escape]));
             let value = self.arguments.get(name).map(String::as_str).filter(|value| !value.is_empty()).or(default);
             let Some(value) = value.filter(|_| is_name) else {
-                return Err(format!("`{}` names an image by a variable that has no default here; give ARG {} one", short(word), short(name)));
+                return Err(format!(
+                    "`{}` names an image by a variable that has no default here; give ARG {} one",
+                    short(word),
+                    short(name)
+                ));
             };
             out.push_str(value);
             rest = then;
@@ -338,16 +345,38 @@ mod tests {
     use super::*;
 
     fn images(text: &str) -> Vec<String> {
-        judge(text, "LABEL x=y").unwrap_or_else(|refusal| panic!("{text}: {refusal:?}")).images.into_iter().map(|(_, image)| image).collect()
+        judge(text, "LABEL x=y")
+            .unwrap_or_else(|refusal| panic!("{text}: {refusal:?}"))
+            .images
+            .into_iter()
+            .map(|(_, image)| image)
+            .collect()
     }
 
     #[test]
     fn ordinary_dockerfiles_are_allowed() {
-        assert_eq!(images("FROM node:22-alpine AS build\nRUN npm ci\nFROM nginx:stable\nCOPY --from=build /app /x\nCOPY --from=0 a b"), ["node:22-alpine", "nginx:stable"]);
-        assert_eq!(images("ARG V=22\nARG BASE=\"node:${V}\"\nFROM --platform=linux/amd64 ${BASE}-alpine\nFROM $BASE"), ["node:22-alpine", "node:22"]);
-        assert_eq!(images("FROM ${BASE:-debian:12}\nFROM scratch\nCOPY --from=ghcr.io/a/b@sha256:aa /x /y"), ["debian:12", "ghcr.io/a/b@sha256:aa"]);
-        assert_eq!(images("FROM a:1 AS Build\nFROM build\nLABEL maintainer=\"me\" version=1\nADD app.tar /x\nADD --chown=1:1 a b\nONBUILD RUN true\nRUN x << 3\nENV A=$B"), ["a:1"]);
-        assert_eq!(images("# syntax=docker/dockerfile:1.7\nFROM php:8.2-apache\nRUN cat <<<hello\nHEALTHCHECK CMD true"), ["php:8.2-apache"]);
+        assert_eq!(
+            images("FROM node:22-alpine AS build\nRUN npm ci\nFROM nginx:stable\nCOPY --from=build /app /x\nCOPY --from=0 a b"),
+            ["node:22-alpine", "nginx:stable"]
+        );
+        assert_eq!(
+            images("ARG V=22\nARG BASE=\"node:${V}\"\nFROM --platform=linux/amd64 ${BASE}-alpine\nFROM $BASE"),
+            ["node:22-alpine", "node:22"]
+        );
+        assert_eq!(
+            images("FROM ${BASE:-debian:12}\nFROM scratch\nCOPY --from=ghcr.io/a/b@sha256:aa /x /y"),
+            ["debian:12", "ghcr.io/a/b@sha256:aa"]
+        );
+        assert_eq!(
+            images(
+                "FROM a:1 AS Build\nFROM build\nLABEL maintainer=\"me\" version=1\nADD app.tar /x\nADD --chown=1:1 a b\nONBUILD RUN true\nRUN x << 3\nENV A=$B"
+            ),
+            ["a:1"]
+        );
+        assert_eq!(
+            images("# syntax=docker/dockerfile:1.7\nFROM php:8.2-apache\nRUN cat <<<hello\nHEALTHCHECK CMD true"),
+            ["php:8.2-apache"]
+        );
         assert_eq!(images("FROM cafe:latest\nFROM deadbeef.example/x"), ["cafe:latest", "deadbeef.example/x"]);
     }
 

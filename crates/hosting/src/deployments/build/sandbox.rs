@@ -58,7 +58,8 @@ impl Sandbox {
             let limits = [format!("TasksMax={MOST_PROCESSES}"), format!("CPUWeight={CPU_WEIGHT}")];
             Command::new("systemctl").args(["set-property", "--runtime", slice]).args(limits).run().await?;
         } else {
-            make(&sandbox.group.name, engine.unified).map_err(|error| Error::unavailable_because("a control group cannot be made", error))?;
+            make(&sandbox.group.name, engine.unified)
+                .map_err(|error| Error::unavailable_because("a control group cannot be made", error))?;
         }
         Ok(sandbox)
     }
@@ -181,7 +182,10 @@ fn hierarchies() -> Vec<PathBuf> {
 /// Names of the folders in a folder.
 fn below(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
 }
 
 /// The container that a group within a build's group is of: `{id}`, or `docker-{id}.scope` with systemd.

@@ -97,7 +97,10 @@ pub(super) fn plan(listing: &[u8], services: &[&str]) -> Result<Plan, String> {
 /// `{mode} {type} {object} {size}<TAB>{path}`
 fn entry(record: &[u8]) -> Result<Entry<'_>, String> {
     let Ok(record) = std::str::from_utf8(record) else {
-        return Err(format!("the name {} is not UTF-8", shown(&String::from_utf8_lossy(record.rsplit(|byte| *byte == b'\t').next().unwrap_or_default()))));
+        return Err(format!(
+            "the name {} is not UTF-8",
+            shown(&String::from_utf8_lossy(record.rsplit(|byte| *byte == b'\t').next().unwrap_or_default()))
+        ));
     };
     let malformed = || format!("Git lists something that cannot be read: {}", shown(record));
     let (about, path) = record.split_once('\t').ok_or_else(malformed)?;

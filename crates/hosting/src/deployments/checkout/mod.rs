@@ -65,9 +65,7 @@ fn refusal(reason: &str) -> Error {
 
 /// Git has written the link as a file that holds its target: nothing could be written through it.
 fn make_link(path: &Path, target: &str) -> Result<()> {
-    std::fs::remove_file(path)
-        .and_then(|()| std::os::unix::fs::symlink(target, path))
-        .map_err(|error| files::storage(path, error))
+    std::fs::remove_file(path).and_then(|()| std::os::unix::fs::symlink(target, path)).map_err(|error| files::storage(path, error))
 }
 
 fn notices(plan: &Plan, links: usize) -> Vec<String> {

@@ -86,8 +86,7 @@ async fn exactly_the_commit_is_written_and_nothing_of_it_is_run() {
         ("100644", "compose.yaml", script.as_str()),
         ("160000", "lib", "0123456789012345678901234567890123456789"),
     ];
-    let www =
-        [("100644", "large.txt", pointer.as_str()), ("120000", "link", link.as_str()), ("100755", "run.sh", script.as_str())];
+    let www = [("100644", "large.txt", pointer.as_str()), ("120000", "link", link.as_str()), ("100755", "run.sh", script.as_str())];
     let commit = repository.site(&root, &www).await;
     // A second time over what the first left, as after a crash.
     repository.export(&commit).await.unwrap();
@@ -102,7 +101,9 @@ async fn exactly_the_commit_is_written_and_nothing_of_it_is_run() {
     assert_eq!(std::fs::read_dir(target.join("lib")).unwrap().count(), 0);
     assert!(!marker.exists());
     let notices = notices.join("\n");
-    for told in ["lib is a submodule", ".env of the repository is ignored", "compose.yaml of the repository is not used", "1 symbolic link made"] {
+    for told in
+        ["lib is a submodule", ".env of the repository is ignored", "compose.yaml of the repository is not used", "1 symbolic link made"]
+    {
         assert!(notices.contains(told), "{notices}");
     }
     let unknown = repository.export(&"ab".repeat(20)).await.unwrap_err();

@@ -83,9 +83,7 @@ pub(super) async fn make_room(hosting: &Hosting) -> Result<()> {
 
 /// Releases that a deployment names which waits or is at work.
 async fn in_work(hosting: &Hosting) -> Result<BTreeSet<ReleaseId>> {
-    let rows: Vec<(Option<ReleaseId>, Option<ReleaseId>)> = hosting
-        .db
-        .all(sql("select release_id, previous_release_id from deployment where state in ('queued', 'running')"))
-        .await?;
+    let rows: Vec<(Option<ReleaseId>, Option<ReleaseId>)> =
+        hosting.db.all(sql("select release_id, previous_release_id from deployment where state in ('queued', 'running')")).await?;
     Ok(rows.into_iter().flat_map(|(new, previous)| [new, previous]).flatten().collect())
 }

@@ -181,7 +181,11 @@ async fn a_gigabyte_of_output_is_bounded_and_its_end_is_kept() {
     let (log, size) = yard.log();
     eprintln!("1 GB in {took:?}, log of {size} bytes, {signals} signals");
     assert!(size < 8 << 20, "{size}");
-    assert!(log.contains("left out here") && log.contains("alert | the very end\n") && log.contains("Step 1/"), "{}", &log[log.len() - 500..]);
+    assert!(
+        log.contains("left out here") && log.contains("alert | the very end\n") && log.contains("Step 1/"),
+        "{}",
+        &log[log.len() - 500..]
+    );
     assert!(signals as f64 <= took.as_secs_f64() * 4.5 + 10.0, "{signals}");
     yard.clear().await;
 }

@@ -16,7 +16,8 @@ async fn has(image: &str) -> bool {
 }
 
 async fn build_by_hand(name: Option<&str>, text: &str) -> String {
-    let mut build = Command::new("docker").args(["build", "--quiet", "--label", &format!("salt={}", random_base32(8))]).env("DOCKER_BUILDKIT", "0");
+    let mut build =
+        Command::new("docker").args(["build", "--quiet", "--label", &format!("salt={}", random_base32(8))]).env("DOCKER_BUILDKIT", "0");
     if let Some(name) = name {
         build = build.args(["--tag", name]);
     }
@@ -67,8 +68,7 @@ async fn images_go_with_their_releases_and_nothing_foreign_is_touched() {
     let cleaned = cleanup::all(&later).await.unwrap();
     eprintln!("{cleaned}");
     for (number, (id, images)) in releases.iter().enumerate() {
-        let (retired,): (Option<Timestamp>,) =
-            hosting.db.one(sql("select retired_at from release where id = $1").bind(id)).await.unwrap();
+        let (retired,): (Option<Timestamp>,) = hosting.db.one(sql("select retired_at from release where id = $1").bind(id)).await.unwrap();
         // The one that serves, and the one that served before it.
         let is_kept = number == 0 || number == 3;
         assert_eq!(retired.is_none(), is_kept, "release {number}");
