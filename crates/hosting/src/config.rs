@@ -38,6 +38,10 @@ pub struct HostingConfig {
     pub build_minutes: u32,
     /// A deployment is refused when fewer MB than this are free on a disk that it writes to; 0 for never.
     pub min_free_mb: u32,
+    /// Previews of branches that a site may have at once; 0 for none.
+    pub previews_per_site: u32,
+    /// A preview is removed so many days after the last push to its branch; 0 for never.
+    pub preview_days: u32,
     /// A deleted site can be restored for this many days.
     pub keep_archives_days: u32,
     /// Further subdomains that nobody may take.
@@ -119,6 +123,12 @@ impl HostingConfig {
         }
         if !(1..=240).contains(&self.build_minutes) {
             wrong.push(field("hosting.build_minutes", "must be from 1 to 240"));
+        }
+        if self.previews_per_site > 50 {
+            wrong.push(field("hosting.previews_per_site", "must be at most 50"));
+        }
+        if self.preview_days > 3650 {
+            wrong.push(field("hosting.preview_days", "must be at most 3650"));
         }
         for (name, seconds) in [("hosting.drain_seconds", self.drain_seconds), ("hosting.watch_seconds", self.watch_seconds)] {
             if seconds > 3600 {

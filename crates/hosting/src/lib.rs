@@ -19,6 +19,7 @@ pub mod logs;
 pub mod names;
 pub mod notify;
 pub mod operations;
+pub mod previews;
 pub mod probes;
 pub mod proxy;
 pub mod reconcile;
@@ -170,9 +171,9 @@ impl Hosting {
         self.data.join("sites").join(site.customer_id.as_str()).join(site.id.as_str())
     }
 
-    /// `{data}/git/{app}.git`.
+    /// `{data}/git/{app}.git`; a preview has none of its own, but that of the site whose branch it shows.
     pub fn repository(&self, site: &Site) -> PathBuf {
-        self.data.join("git").join(format!("{}.git", site.id))
+        self.data.join("git").join(format!("{}.git", site.shown()))
     }
 
     /// `{data}/backups/archives/{app}`.
@@ -195,7 +196,7 @@ impl Hosting {
 
     /// Where a customer clones a site's repository from.
     pub fn repository_url(&self, site: &Site) -> String {
-        site.outside_url.clone().unwrap_or_else(|| self.embedded_url(&site.id))
+        site.outside_url.clone().unwrap_or_else(|| self.embedded_url(site.shown()))
     }
 
     /// Where the embedded repository of a site is served.
@@ -247,6 +248,9 @@ impl Hosting {
     pub(crate) fn signal(&self, site: &Site) {
         let topic = format!("site:{}", site.id);
         self.bus.signal(topic.clone(), topic.clone());
+        if let Some(parent) = &site.preview_of {
+            self.bus.signal(format!("site:{parent}"), format!("previews:{parent}"));
+        }
         self.bus.signal(format!("customer:{}", site.customer_id), "sites");
         self.bus.signal("operators", "sites");
     }

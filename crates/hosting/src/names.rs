@@ -120,7 +120,7 @@ impl SiteName {
 }
 
 /// Control characters, line separators, zero-width and bidirectional marks: what could forge a log line or a label.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }

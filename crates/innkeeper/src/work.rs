@@ -10,6 +10,7 @@ use hosting::git::heads::Heads;
 use hosting::git::pushed::DeployPushed;
 use hosting::notify::{self, DeliverWebhook, TellDeployment, TellFailures};
 use hosting::operations::RunOperation;
+use hosting::previews::Previews;
 use hosting::reconcile::{Certificates, Deployments, Edge, Leftovers, Pushes, Templates};
 use kit::Result;
 use kit::jobs::{Attempt, Job, Registry, Runner};
@@ -88,6 +89,7 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(Pushes)
         .reconciler(Leftovers)
         .reconciler(Certificates::default())
+        .reconciler(Previews::default())
         .reconciler(Templates);
     of(app, registry)
 }

@@ -323,6 +323,8 @@ pub(crate) async fn open(data: &Path, surroundings: &Surroundings, options: &Sta
             webhook_allow_private: Vec::new(),
             build_minutes: 20,
             min_free_mb: 0,
+            previews_per_site: 3,
+            preview_days: 7,
             keep_archives_days: 7,
             reserved_subdomains: Vec::new(),
             network_pool: "10.214.0.0/16".to_owned(),

@@ -73,7 +73,7 @@ impl Drop for Unfinished {
 }
 
 /// Volumes of the template beside the database's: `(service, volume, path)`.
-fn upload_volumes(site: &Site) -> Vec<(String, String, String)> {
+pub(crate) fn upload_volumes(site: &Site) -> Vec<(String, String, String)> {
     let Some(template) = crate::templates::find(site.kind) else { return Vec::new() };
     let services = template.manifest.services.iter().filter(|(name, _)| *name != "db");
     services

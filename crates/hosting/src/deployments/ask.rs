@@ -26,7 +26,7 @@ pub async fn deploy(hosting: &Hosting, actor: &Actor, site: &SiteId, commit: Opt
     let site = sites::get(&hosting.db, &actor.scope(), site).await?;
     // Before git is asked: a site that is being made has no repository yet.
     refuse_unless_active(&site)?;
-    let commit = git::resolve(&hosting.repository(&site), commit.unwrap_or(git::BRANCH)).await?;
+    let commit = git::resolve(&hosting.repository(&site), commit.unwrap_or(site.branch())).await?;
     let wish = Wish {
         kind: DeploymentKind::Manual,
         branch: commit.branch,

@@ -128,7 +128,7 @@ pub(super) fn refuse_unless_active(site: &Site) -> Result<()> {
 }
 
 /// Texts of others as they are stored: bounded, without control characters.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
 }
 

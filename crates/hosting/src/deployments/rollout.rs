@@ -322,7 +322,10 @@ fn remove_any(path: &Path) -> Result<()> {
 pub(crate) async fn record_first_release(hosting: &Hosting, site: &Site) -> Result<()> {
     let template = template_of(site)?;
     let images = image_tags(site, template, &hosting.site_folder(site)).await?;
-    let commit = git::head(&hosting.repository(site)).await.unwrap_or_default();
+    let commit = match git::BranchName::parse(site.branch()) {
+        Ok(branch) => git::branch(&hosting.repository(site), &branch).await.ok().flatten().map(|branch| branch.commit).unwrap_or_default(),
+        Err(_) => String::new(),
+    };
     // What changes variables makes a release of its own: without one on record, it serves without any.
     let new = NewRelease { commit: &commit, images: &images, environment_version: 0, template_version: &site.template_version };
     hosting

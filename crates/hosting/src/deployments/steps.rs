@@ -23,7 +23,7 @@ pub(crate) const ROLLOUT_STEPS: &[&str] = &["prepare", "start_beside", "switch",
 const CANCEL_POLL: Duration = Duration::from_millis(500);
 
 /// Where the files of a deployment's commit are while it is built.
-fn build_folder(hosting: &Hosting, id: &DeploymentId) -> PathBuf {
+pub(crate) fn build_folder(hosting: &Hosting, id: &DeploymentId) -> PathBuf {
     hosting.data().join("builds").join(id.as_str())
 }
 
@@ -45,7 +45,7 @@ pub(crate) async fn step(hosting: &Hosting, operation: &Operation, site: &Site, 
     }
 }
 
-fn without_secrets(log: &LogWriter, error: Error) -> Error {
+pub(crate) fn without_secrets(log: &LogWriter, error: Error) -> Error {
     match error {
         Error::Conflict(message) => Error::Conflict(log.redacted(&message)),
         Error::Unavailable { message, source } => Error::Unavailable { message: log.redacted(&message), source },
@@ -53,7 +53,7 @@ fn without_secrets(log: &LogWriter, error: Error) -> Error {
     }
 }
 
-async fn run(hosting: &Hosting, deployment: &Deployment, site: &Site, log: &LogWriter, name: &str) -> Result<Option<String>> {
+pub(crate) async fn run(hosting: &Hosting, deployment: &Deployment, site: &Site, log: &LogWriter, name: &str) -> Result<Option<String>> {
     match name {
         "checkout" => {
             site_file::note(hosting, site, &deployment.id, Level::Info, "Customer site deployment started").await;
@@ -102,7 +102,7 @@ async fn run(hosting: &Hosting, deployment: &Deployment, site: &Site, log: &LogW
 }
 
 /// Waits until the deployment is cancelled; who did it.
-async fn cancelled(hosting: &Hosting, id: &DeploymentId) -> Result<String> {
+pub(crate) async fn cancelled(hosting: &Hosting, id: &DeploymentId) -> Result<String> {
     loop {
         let heard = hosting.cancelled.notified();
         let by: Option<(Option<String>,)> = hosting.db.optional(sql("select cancelled_by from deployment where id = $1").bind(id)).await?;
@@ -154,7 +154,7 @@ pub(crate) async fn live_release(hosting: &Hosting, site: &Site) -> Result<Relea
 }
 
 /// What the deployment makes live: the site as it will be, and its release.
-async fn next(hosting: &Hosting, deployment: &Deployment, site: &Site) -> Result<rollout::Next> {
+pub(crate) async fn next(hosting: &Hosting, deployment: &Deployment, site: &Site) -> Result<rollout::Next> {
     // Read anew: an earlier step may have just recorded it.
     let deployment = super::get_any(&hosting.db, &deployment.id).await?;
     let id = deployment.release_id.ok_or_else(|| Error::internal("a deployment without its release"))?;

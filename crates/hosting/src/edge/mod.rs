@@ -8,8 +8,11 @@ pub mod settings;
 
 use std::collections::BTreeMap;
 
-use kit::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use kit::{Context, Error, Result};
 use serde::Serialize;
+use sha1::{Digest, Sha1};
 
 use crate::compose::edge_alias;
 use crate::config::EdgeConfig;
@@ -128,6 +131,12 @@ enum Middleware {
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         custom_response_headers: BTreeMap<&'static str, String>,
     },
+    #[serde(rename_all = "camelCase")]
+    BasicAuth {
+        users: [String; 1],
+        realm: &'static str,
+        remove_header: bool,
+    },
     Errors {
         status: [&'static str; 1],
         service: String,
@@ -162,6 +171,15 @@ pub fn main_service(site: &Site, target: Target) -> String {
 /// own code sends.
 pub const RELEASE_HEADER: &str = "X-Innkeeper-Release";
 
+/// The name to sign in with at the door of a preview.
+pub const PREVIEW_USER: &str = "preview";
+
+/// The hash of a preview's password, as Traefik reads it. The password is random, of 119 bits: no slow hash is needed to keep it from
+/// being guessed, and one would cost the edge a tenth of a second for each picture of each page.
+pub fn preview_login(password: &str) -> String {
+    format!("{{SHA}}{}", STANDARD.encode(Sha1::digest(password.as_bytes())))
+}
+
 /// Where the main service's containers are, as Traefik must show it once a switch has arrived.
 pub fn main_url(site: &Site) -> String {
     main_url_of(site, "www", 4200)
@@ -178,12 +196,16 @@ pub fn render(site: &Site, target: Target, config: &EdgeConfig) -> Result<String
     let named = |name: &str| format!("{prefix}-{name}");
     // Another number makes another configuration: that is what makes Traefik ask for a refused certificate again.
     let attempt = site.certificate_attempt % 50;
-    let secure = |rule: String, service: String, priority: i64, middlewares: Vec<String>| Router {
+    // First the headers, so that a refusal carries them too; then whoever has no business here is refused.
+    let mut first = vec![named("headers")];
+    let door = door(site)?;
+    first.extend(door.iter().map(|_| named("sign-in")));
+    let secure = |rule: String, service: String, priority: i64, middlewares: &[String]| Router {
         rule,
         entry_points: ["websecure"],
         service,
         priority: priority + attempt,
-        middlewares,
+        middlewares: [first.as_slice(), middlewares].concat(),
         tls: Some(Tls { cert_resolver: "letsencrypt" }),
     };
     let mut routers = BTreeMap::new();
@@ -191,13 +213,7 @@ pub fn render(site: &Site, target: Target, config: &EdgeConfig) -> Result<String
     let mut middlewares = BTreeMap::from([
         (
             named("headers"),
-            Middleware::Headers {
-                sts_seconds: config.hsts_seconds,
-                custom_response_headers: match target {
-                    Target::Containers => BTreeMap::from([(RELEASE_HEADER, site.release_id.to_string())]),
-                    Target::Holding(_) => BTreeMap::new(),
-                },
-            },
+            Middleware::Headers { sts_seconds: config.hsts_seconds, custom_response_headers: response_headers(site, target) },
         ),
         (
             named("https-redirect"),
@@ -208,6 +224,9 @@ pub fn render(site: &Site, target: Target, config: &EdgeConfig) -> Result<String
             },
         ),
     ]);
+    if let Some(door) = door {
+        middlewares.insert(named("sign-in"), door);
+    }
     routers.insert(
         named("www-http"),
         Router {
@@ -233,17 +252,43 @@ pub fn render(site: &Site, target: Target, config: &EdgeConfig) -> Result<String
                 Middleware::Errors { status: ["502-504"], service: HOLDING_SERVICE.to_owned() + "@file", query: "/unavailable" },
             );
             let below = |path: &str| format!("{host} && (Path(`{path}`) || PathPrefix(`{path}/`))");
-            routers.insert(named("api"), secure(below("/api"), named("api"), 3000, vec![named("headers"), named("api-stripprefix")]));
-            routers.insert(named("alert"), secure(below("/socket.io"), named("alert"), 2000, vec![named("headers")]));
-            routers.insert(named("www"), secure(host, named("www"), 1000, vec![named("headers"), named("unavailable")]));
+            routers.insert(named("api"), secure(below("/api"), named("api"), 3000, &[named("api-stripprefix")]));
+            routers.insert(named("alert"), secure(below("/socket.io"), named("alert"), 2000, &[]));
+            routers.insert(named("www"), secure(host, named("www"), 1000, &[named("unavailable")]));
         }
         Target::Holding(reason) => {
             middlewares.insert(named("holding"), Middleware::ReplacePath { path: reason.path() });
-            routers.insert(named("www"), secure(host, format!("{HOLDING_SERVICE}@file"), 1000, vec![named("headers"), named("holding")]));
+            routers.insert(named("www"), secure(host, format!("{HOLDING_SERVICE}@file"), 1000, &[named("holding")]));
         }
     }
     // By way of JSON: written directly, an enum becomes a YAML tag, which Traefik does not read.
     let file = serde_json::to_value(File { http: Http { routers, services, middlewares } }).context("rendering routes")?;
     let text = serde_yaml_ng::to_string(&file).context("rendering routes")?;
     Ok(format!("# Written by Innkeeper for {}; changes are replaced.\n{text}", site.id))
+}
+
+fn response_headers(site: &Site, target: Target) -> BTreeMap<&'static str, String> {
+    let mut headers = BTreeMap::new();
+    if target == Target::Containers {
+        headers.insert(RELEASE_HEADER, site.release_id.to_string());
+    }
+    if site.is_preview() {
+        headers.insert("X-Robots-Tag", "noindex".to_owned());
+    }
+    headers
+}
+
+/// What stands before every answer of a preview. A preview without a password gets no route at all.
+fn door(site: &Site) -> Result<Option<Middleware>> {
+    if !site.is_preview() {
+        return Ok(None);
+    }
+    let login = site.preview_login.as_deref().filter(|login| login.starts_with("{SHA}") && login.len() > 5);
+    let login = login.ok_or_else(|| Error::internal("a preview has no password, so it gets no route"))?;
+    Ok(Some(Middleware::BasicAuth {
+        users: [format!("{PREVIEW_USER}:{login}")],
+        realm: "Preview",
+        // What the site's own code needs not know.
+        remove_header: true,
+    }))
 }

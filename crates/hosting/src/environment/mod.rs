@@ -79,3 +79,14 @@ pub(crate) async fn ever_given(hosting: &Hosting, site: &SiteId) -> Result<Vec<(
     }
     Ok(found.into_iter().collect())
 }
+
+/// Gives a preview the site's newest variables as its first version, sealed anew; none where the site has none.
+pub(crate) async fn copy_to(tx: &Tx, hosting: &Hosting, site: &Site, preview: &Site, by: &str) -> Result<()> {
+    let version = current_version(tx, &site.id).await?;
+    let sealed: Option<(String,)> = tx.optional(store::sealed_of(&site.id, version)).await?;
+    let Some((sealed,)) = sealed else { return Ok(()) };
+    let values = store::open(&hosting.key, &site.id, version, &sealed)?;
+    let changes = Diff::between(&Values::new(), &values);
+    let new = store::NewVersion { version: 1, values: &values, changes: &changes, restores: None, created_by: by };
+    store::insert(tx, &hosting.key, &hosting.clock, &preview.id, &new).await.map(|_| ())
+}

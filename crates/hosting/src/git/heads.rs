@@ -32,7 +32,8 @@ impl<C: AsRef<Hosting> + Send + 'static> Reconciler<C> for Heads {
         let (mut looked, mut found, mut unknown) = (0_usize, 0_usize, 0_usize);
         let mut resting: Vec<ProviderKind> = Vec::new();
         for site in sites::known(&hosting.db).await? {
-            if site.state != SiteState::Active || site.kind == Kind::Adopted {
+            // Previews are compared with their own branches: `previews`.
+            if site.state != SiteState::Active || site.kind == Kind::Adopted || site.is_preview() {
                 continue;
             }
             match self.look(&hosting, &site, &resting).await {

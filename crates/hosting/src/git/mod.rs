@@ -17,6 +17,7 @@ pub mod repositories;
 pub mod serve;
 pub mod tokens;
 
+mod branches;
 mod commits;
 
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ use crate::files::storage;
 use crate::sites::{Site, SiteState};
 use crate::templates::Kind;
 
+pub use branches::{Branch, BranchName, branch, branches};
 pub(crate) use commits::changed_migrations;
 pub use commits::{Commit, resolve};
 

@@ -9,9 +9,9 @@ use kit::{Db, Error, Result, Timestamp, Tx, from_row, id_type, sql, text_enum};
 
 use super::look::{self, Words};
 use super::receive::{self, Report, Update};
-use crate::Hosting;
 use crate::deployments::{self, DeploymentId, DeploymentKind, Wish, queue};
 use crate::sites::{self, Site, SiteId};
+use crate::{Hosting, previews};
 
 /// Rows that are kept of one site.
 const KEPT: i64 = 100;
@@ -118,7 +118,12 @@ pub async fn settle(hosting: &Hosting, actor: &Actor, site: &Site, begun: &[Push
     let mut outcome = Outcome::Nothing;
     for id in begun {
         let push: Push = hosting.db.one(sql(COLUMNS).and("where id = $1").bind(id)).await?;
-        let led_to = settle_one(hosting, actor, site, &push, report.of(&push.reference)).await?;
+        let verdict = report.of(&push.reference);
+        let is_stored = verdict.is_ok();
+        let led_to = settle_one(hosting, actor, site, &push, verdict).await?;
+        if is_stored {
+            tell_preview(hosting, actor, site, &push).await;
+        }
         if push.update().is_of_the_site() {
             outcome = led_to;
         }
@@ -126,6 +131,19 @@ pub async fn settle(hosting: &Hosting, actor: &Actor, site: &Site, begun: &[Push
     forget_old(&hosting.db, &site.id).await?;
     hosting.signal(site);
     Ok(outcome)
+}
+
+/// Lets the preview of another branch follow; one that cannot now does so later by itself, and the push is stored in any case.
+async fn tell_preview(hosting: &Hosting, actor: &Actor, site: &Site, push: &Push) {
+    let update = push.update();
+    let Some(branch) = update.reference.strip_prefix("refs/heads/").filter(|_| !update.is_of_the_site()) else { return };
+    let told = match update.removes() {
+        true => previews::branch_deleted(hosting, actor, &site.id, branch).await,
+        false => previews::pushed(hosting, actor, &site.id, branch, &update.new).await.map(|_| ()),
+    };
+    if let Err(error) = told {
+        tracing::warn!(site.id = %site.id, "a preview does not follow the push to its branch yet: {error}");
+    }
 }
 
 async fn settle_one(

@@ -15,7 +15,7 @@ use crate::env_file::{self, PublicAddress};
 use crate::git::outside;
 use crate::sites::{self, CertificateState, Site};
 use crate::templates::{self, Template};
-use crate::{Hosting, environment, files, git, runtime};
+use crate::{Hosting, environment, files, git, previews, runtime};
 
 pub(super) const STEPS: &[&str] =
     &["folder", "environment", "repository", "webhook", "compose", "address", "build", "start", "route", "certificate", "record"];
@@ -106,7 +106,7 @@ pub(super) async fn compose_file(hosting: &Hosting, site: &Site) -> Result<Optio
 }
 
 /// Moves the site to another network when something else on this host has taken its addresses.
-async fn own_network(hosting: &Hosting, site: &Site) -> Result<Site> {
+pub(crate) async fn own_network(hosting: &Hosting, site: &Site) -> Result<Site> {
     let taken = runtime::subnets(&compose::network_name(site)).await?;
     let overlaps = |slot: i64| {
         let (start, bits) = hosting.subnet_of(slot);
@@ -139,7 +139,7 @@ pub(crate) async fn image_tags(site: &Site, template: &'static Template, folder:
 }
 
 /// Shows visitors that the site is coming, which also makes Traefik ask for its certificate.
-pub(super) async fn address(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
+pub(crate) async fn address(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
     hosting.proxy.ensure_running().await?;
     hosting.proxy.route(site, Target::Holding(Reason::Starting)).await?;
     Ok(Some(site.domain.to_string()))
@@ -187,14 +187,14 @@ pub(crate) async fn prepare_template(hosting: &Hosting, template: &'static Templ
     Ok(built)
 }
 
-pub(super) async fn start(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
+pub(crate) async fn start(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
     let folder = hosting.site_folder(site);
     runtime::up(&hosting.runtime, site, &template_of(site)?.manifest, &folder, &[]).await?;
     let states = hosting.runtime.states_of(&site.id, None).await?;
     Ok(Some(format!("{} services healthy", states.len())))
 }
 
-pub(super) async fn route(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
+pub(crate) async fn route(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
     hosting.proxy.ensure_running().await?;
     hosting.proxy.route(site, Target::Containers).await?;
     Ok(None)
@@ -203,7 +203,7 @@ pub(super) async fn route(hosting: &Hosting, site: &Site) -> Result<Option<Strin
 /// Waits for the certificate and for the first answer of this very release through the edge.
 ///
 /// A refused certificate does not fail the site: its containers run, and the reason and the retries are shown.
-pub(super) async fn certificate(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
+pub(crate) async fn certificate(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
     match hosting.proxy.await_certificate(&hosting.clock, &site.domain, CERTIFICATE_LIMIT).await? {
         Ok(certificate) => {
             sites::record_certificate(hosting, site, CertificateState::Valid, Some(certificate.expires_at), None).await?;
@@ -221,7 +221,7 @@ pub(super) async fn certificate(hosting: &Hosting, site: &Site) -> Result<Option
 pub(crate) async fn confirm_release(hosting: &Hosting, site: &Site) -> Result<()> {
     let started = tokio::time::Instant::now();
     loop {
-        let seen = hosting.proxy.look(&site.domain, "/").await.context("asking the new site through the edge")?;
+        let seen = previews::look(hosting, site, "/").await.context("asking the new site through the edge")?;
         let right_release = seen.release.as_deref() == Some(site.release_id.as_str());
         // Whatever the site's own code answers counts, as long as it is no failure.
         if right_release && seen.status.is_some_and(|status| status < 500) {

@@ -6,9 +6,9 @@ use kit::{Error, Result};
 use crate::edge::{Reason, Target};
 use crate::runtime::ServiceState;
 use crate::sites::Site;
-use crate::{Hosting, archive, files, runtime};
+use crate::{Hosting, archive, files, previews, runtime};
 
-pub(super) const STEPS: &[&str] = &["holding", "dump", "files", "stop", "pack", "containers", "unroute", "remove", "record"];
+pub(super) const STEPS: &[&str] = &["previews", "holding", "dump", "files", "stop", "pack", "containers", "unroute", "remove", "record"];
 pub(super) const DISCARD_STEPS: &[&str] = &["unroute", "containers", "remove", "record"];
 
 pub(super) async fn step(hosting: &Hosting, site: &Site, name: &str) -> Result<Option<String>> {
@@ -27,29 +27,44 @@ pub(super) async fn step(hosting: &Hosting, site: &Site, name: &str) -> Result<O
             Ok(None)
         }
         "pack" => archive::pack(hosting, site).await,
-        "containers" => {
-            hosting.runtime.ping().await?;
-            let manifest = crate::templates::find(site.kind).map(|template| &template.manifest);
-            runtime::remove_everything(site, manifest).await?;
-            let remains = hosting.runtime.remains_of(&site.id).await?;
-            if !remains.is_empty() {
-                return Err(Error::unavailable(format!("Docker still holds {}", remains.join(", "))));
-            }
-            Ok(None)
-        }
+        "previews" => previews::remove_all_of(hosting, site).await,
+        "containers" => containers(hosting, site).await.map(|()| None),
         "unroute" => hosting.proxy.remove_route(site).await.map(|()| None),
-        "remove" => {
-            files::remove_folder(&hosting.site_folder(site))?;
-            files::remove_folder(&hosting.repository(site))?;
-            // The customer's folder goes with its last site; not empty is not an error.
-            if let Some(parent) = hosting.site_folder(site).parent() {
-                let _ = std::fs::remove_dir(parent);
-            }
-            Ok(None)
-        }
+        "remove" => remove(hosting, site).await.map(|()| None),
+        "record" if site.is_preview() => Ok(Some("nothing is left of it".to_owned())),
         "record" => Ok(Some(format!("can be restored for {}", counted(hosting.config.keep_archives_days, "day")))),
         other => Err(Error::internal(format!("no step `{other}`"))),
     }
+}
+
+/// Removes all of a site, at once: what a preview of a site that is deleted comes to.
+pub(crate) async fn remove_all_of(hosting: &Hosting, site: &Site) -> Result<()> {
+    hosting.proxy.remove_route(site).await?;
+    containers(hosting, site).await?;
+    remove(hosting, site).await
+}
+
+async fn containers(hosting: &Hosting, site: &Site) -> Result<()> {
+    hosting.runtime.ping().await?;
+    let manifest = crate::templates::find(site.kind).map(|template| &template.manifest);
+    runtime::remove_everything(site, manifest).await?;
+    let remains = hosting.runtime.remains_of(&site.id).await?;
+    if remains.is_empty() { Ok(()) } else { Err(Error::unavailable(format!("Docker still holds {}", remains.join(", ")))) }
+}
+
+async fn remove(hosting: &Hosting, site: &Site) -> Result<()> {
+    files::remove_folder(&hosting.site_folder(site))?;
+    if site.is_preview() {
+        // Its repository is that of the site whose branch it shows.
+        previews::remove_files(hosting, site).await?;
+    } else {
+        files::remove_folder(&hosting.repository(site))?;
+    }
+    // The customer's folder goes with its last site; not empty is not an error.
+    if let Some(parent) = hosting.site_folder(site).parent() {
+        let _ = std::fs::remove_dir(parent);
+    }
+    Ok(())
 }
 
 /// Dumps the database, starting only its container where the site is stopped.

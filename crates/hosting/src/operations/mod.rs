@@ -16,10 +16,14 @@ use kit::jobs::{self, Enqueue};
 use kit::{Db, Error, Result, Timestamp, Tx, from_row, id_type, sql, text_enum};
 
 use crate::deployments::steps;
+use crate::previews::making;
 use crate::sites::{self, Site, SiteId, SiteState};
-use crate::{Hosting, adopt};
+use crate::{Hosting, adopt, previews};
 
-pub(crate) use create::{blocking, confirm_release, image_tags, prepare_template, template_of};
+pub(crate) use create::{
+    address, blocking, certificate, confirm_release, image_tags, own_network, prepare_template, route, start, template_of,
+};
+pub(crate) use delete::remove_all_of;
 pub use run::RunOperation;
 pub(crate) use run::end_the_lost;
 pub use subjects::{Subject, subjects_of};
@@ -34,6 +38,8 @@ text_enum!(
     OperationKind {
         /// Makes it.
         Create = "create",
+        /// Makes a preview, or makes it anew.
+        Preview = "preview",
         /// Starts its containers.
         Start = "start",
         /// Stops its containers and shows a page that says so.
@@ -132,6 +138,7 @@ impl OperationKind {
     pub fn steps(self) -> &'static [&'static str] {
         match self {
             OperationKind::Create => create::STEPS,
+            OperationKind::Preview => making::STEPS,
             OperationKind::Start => switch::START_STEPS,
             OperationKind::Stop => switch::STOP_STEPS,
             OperationKind::Reconfigure => switch::RECONFIGURE_STEPS,
@@ -147,7 +154,7 @@ impl OperationKind {
     /// The site's state while the operation runs, where it differs from before.
     fn state_during(self) -> Option<SiteState> {
         match self {
-            OperationKind::Create => Some(SiteState::Provisioning),
+            OperationKind::Create | OperationKind::Preview => Some(SiteState::Provisioning),
             OperationKind::Restore => Some(SiteState::Restoring),
             OperationKind::Delete | OperationKind::Discard => Some(SiteState::Deleting),
             OperationKind::Start
@@ -162,7 +169,7 @@ impl OperationKind {
     /// The site's state after it gave up, where it changes.
     fn state_after_failure(self) -> Option<SiteState> {
         match self {
-            OperationKind::Create | OperationKind::Restore | OperationKind::Discard => Some(SiteState::Failed),
+            OperationKind::Create | OperationKind::Preview | OperationKind::Restore | OperationKind::Discard => Some(SiteState::Failed),
             _ => None,
         }
     }
@@ -183,6 +190,8 @@ pub fn title(step: &str) -> &'static str {
         "route" => "Send visitors to the site",
         "certificate" => "Get the certificate",
         "record" => "Finish",
+        "previews" => "Remove its previews",
+        "fill" => "Fill the database",
         "holding" => "Show visitors a page that says so",
         "stop" => "Stop the containers",
         "restart" => "Restart the containers",
@@ -287,7 +296,14 @@ pub async fn request(hosting: &Hosting, actor: &Actor, id: &SiteId, kind: Operat
         .db
         .write(async |tx| {
             let site = sites::get_in(&tx, &actor.scope(), id).await?;
+            let kind = match kind {
+                OperationKind::Delete if site.is_preview() => OperationKind::Discard,
+                kind => kind,
+            };
             allow(kind, &site)?;
+            if kind == OperationKind::Delete {
+                previews::close_all(&tx, hosting, &site.id).await?;
+            }
             if kind == OperationKind::Restore {
                 sites::refuse_beyond_quota(&tx, hosting, &site.customer_id).await?;
                 sites::take_network_slot(&tx, hosting, &site.id).await?;
@@ -328,6 +344,9 @@ pub async fn retry(hosting: &Hosting, actor: &Actor, id: &SiteId) -> Result<Site
             if let Some(state) = operation.kind.state_during() {
                 sites::set_state(&tx, &hosting.clock, id, state).await?;
             }
+            if operation.kind == OperationKind::Preview {
+                making::begin_again(&tx, &operation.id).await?;
+            }
             enqueue(&tx, hosting, &operation.id).await?;
             let detail = serde_json::json!({ "operation": operation.kind.as_str() });
             let entry = Entry { action: "site.retry", customer: Some(&site.customer_id), subject: id.as_str(), detail };
@@ -342,6 +361,7 @@ pub async fn retry(hosting: &Hosting, actor: &Actor, id: &SiteId) -> Result<Site
 fn action(kind: OperationKind) -> &'static str {
     match kind {
         OperationKind::Create => "site.create",
+        OperationKind::Preview => "preview.create",
         OperationKind::Start => "site.start",
         OperationKind::Stop => "site.stop",
         OperationKind::Reconfigure => "site.reconfigure",
@@ -358,12 +378,18 @@ fn allow(kind: OperationKind, site: &Site) -> Result<()> {
     let fits = match kind {
         // Has its own way, with a pause: `probes::restart`.
         OperationKind::Create | OperationKind::Restart => false,
+        // Is asked for with its branch: `previews`.
+        OperationKind::Preview => false,
         // Have a queue: `deployments`.
         OperationKind::Deploy | OperationKind::Rollout => false,
         OperationKind::Start => matches!(site.state, SiteState::Stopped | SiteState::Active),
         OperationKind::Stop | OperationKind::Reconfigure => site.state == SiteState::Active,
         OperationKind::Delete => matches!(site.state, SiteState::Active | SiteState::Stopped),
         OperationKind::Restore => site.state == SiteState::Archived,
+        // Nothing of a preview is kept.
+        OperationKind::Discard if site.is_preview() => {
+            matches!(site.state, SiteState::Active | SiteState::Stopped | SiteState::Failed)
+        }
         OperationKind::Discard => site.state == SiteState::Failed,
     };
     if fits {

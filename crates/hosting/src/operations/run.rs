@@ -9,6 +9,7 @@ use tracing::{info, warn};
 
 use super::{Operation, OperationId, OperationKind, OperationState, create, delete, restore, steps_of, switch};
 use crate::deployments::steps;
+use crate::previews::making;
 use crate::probes::{self, restart};
 use crate::sites::{self, Site, SiteState};
 use crate::{Hosting, archive};
@@ -66,6 +67,9 @@ impl<C: AsRef<Hosting> + Clone + Send + Sync + 'static> Job<C> for RunOperation 
                         .bind(&error),
                 )
                 .await?;
+                if operation.kind == OperationKind::Preview {
+                    making::gave_up(&tx, &hosting, &operation.id, &error).await?;
+                }
                 if operation.kind == OperationKind::Restart {
                     restart::shorten_pause(&tx, &hosting, &operation.site_id).await?;
                 }
@@ -176,6 +180,7 @@ fn readable(error: &Error) -> String {
 async fn run_step(hosting: &Hosting, operation: &Operation, site: &Site, name: &str) -> Result<Option<String>> {
     match operation.kind {
         OperationKind::Create => create::step(hosting, site, name).await,
+        OperationKind::Preview => making::step(hosting, operation, site, name).await,
         OperationKind::Start | OperationKind::Stop | OperationKind::Reconfigure => switch::step(hosting, site, name).await,
         OperationKind::Restart => switch::restart_step(hosting, site, operation.service.as_deref(), name).await,
         OperationKind::Deploy | OperationKind::Rollout => steps::step(hosting, operation, site, name).await,
@@ -240,7 +245,7 @@ async fn finish(hosting: &Hosting, operation: &Operation) -> Result<()> {
 /// The site's state once its operation is over.
 async fn settle(tx: &Tx, hosting: &Hosting, operation: &Operation, archived: bool) -> Result<()> {
     let state = match operation.kind {
-        OperationKind::Create | OperationKind::Restore | OperationKind::Start => SiteState::Active,
+        OperationKind::Create | OperationKind::Preview | OperationKind::Restore | OperationKind::Start => SiteState::Active,
         OperationKind::Stop => SiteState::Stopped,
         OperationKind::Delete => SiteState::Archived,
         // What could not be restored stays in its archive, and can be tried again.

@@ -36,7 +36,7 @@ pub async fn read(hosting: &Hosting) -> Result<HouseStatus> {
     let now = hosting.clock.now();
     let busy = operations::busy_sites(&hosting.db).await?;
     let (mut sites, mut up, mut unknown) = (0, 0, 0);
-    for site in sites::known(&hosting.db).await?.iter().filter(|site| site.state == SiteState::Active) {
+    for site in sites::known(&hosting.db).await?.iter().filter(|site| site.state == SiteState::Active && !site.is_preview()) {
         let is_busy = busy.iter().any(|id| id == site.id.as_str());
         sites += 1;
         match state_of(site, hosting.health(site).state, is_busy) {

@@ -14,7 +14,7 @@ use super::state::Cause;
 use crate::proxy::Served;
 use crate::sites::{self, Site, SiteId, SiteState};
 use crate::templates::Kind;
-use crate::{Hosting, operations};
+use crate::{Hosting, operations, previews};
 
 /// From one look at a site to the next, give or take a fifth: all sites at once would be a load of its own.
 const EVERY: Duration = Duration::from_secs(30);
@@ -120,7 +120,7 @@ async fn to_look_at(hosting: &Hosting) -> Result<Vec<Site>> {
 
 /// Looks at one site now, and notes what was seen.
 pub(crate) async fn look_at(hosting: &Hosting, site: &Site) -> OutsideLook {
-    let seen = tokio::time::timeout(PATIENCE, hosting.proxy.look(&site.domain, "/")).await;
+    let seen = tokio::time::timeout(PATIENCE, previews::look(hosting, site, "/")).await;
     let before = hosting.board.outside(&site.id);
     let (status, latency, problem) = match seen {
         Err(_) => (None, PATIENCE, Some((Cause::NoAnswer, format!("does not answer visitors within {} s", PATIENCE.as_secs())))),

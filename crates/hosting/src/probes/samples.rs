@@ -38,6 +38,11 @@ pub(super) fn site(state: SiteState) -> Site {
         last_deployed_at: None,
         archived_at: None,
         outside_url: None,
+        preview_of: None,
+        preview_branch: None,
+        preview_database: None,
+        preview_login: None,
+        preview_expires_at: None,
         secrets: String::new(),
     }
 }

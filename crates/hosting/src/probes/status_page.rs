@@ -96,6 +96,9 @@ pub async fn publish(hosting: &Hosting, actor: &Actor, id: &SiteId, wanted: bool
         .write(async |tx| {
             let site = sites::get_in(&tx, &actor.scope(), id).await?;
             actor.may(Permission::EditCustomer)?;
+            if site.is_preview() {
+                return Err(Error::conflict("a preview has no status page"));
+            }
             let (action, change) = if wanted {
                 let row = "insert into public_status_page (site_id, published_at) values ($1, $2) on conflict (site_id) do nothing";
                 ("site.publish_status", sql(row).bind(id).bind(hosting.clock.now()))
@@ -124,7 +127,7 @@ pub async fn read(hosting: &Hosting, viewer: Option<&Scope>, id: &SiteId) -> Res
         Some(scope) => sites::get(&hosting.db, scope, id).await?,
         None => return Err(Error::not_found("status page")),
     };
-    if matches!(site.state, SiteState::Archived | SiteState::Deleting) {
+    if site.is_preview() || matches!(site.state, SiteState::Archived | SiteState::Deleting) {
         return Err(Error::not_found("status page"));
     }
     let now = hosting.clock.now();

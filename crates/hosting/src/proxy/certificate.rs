@@ -4,6 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use kit::secrets::Secret;
 use kit::{Clock, Context, Error, Result, Timestamp};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
@@ -15,6 +18,7 @@ use tracing::debug;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::Proxy;
+use crate::edge::PREVIEW_USER;
 use crate::names::Host;
 
 /// An order that is refused is refused within seconds; until then, a refusal in the log may be that of an earlier order.
@@ -65,6 +69,11 @@ impl Proxy {
 
     /// Asks for `https://{host}{path}` through the edge on this machine, trusting what a visitor trusts.
     pub async fn look(&self, host: &Host, path: &'static str) -> Result<Served> {
+        self.look_as(host, path, None).await
+    }
+
+    /// As [`Proxy::look`], with what opens the door of a preview.
+    pub async fn look_as(&self, host: &Host, path: &'static str, sign_in: Option<&Secret>) -> Result<Served> {
         let connector = TlsConnector::from(self.tls_config()?);
         let started = tokio::time::Instant::now();
         let work = async {
@@ -81,7 +90,14 @@ impl Proxy {
             };
             let certificate = tls.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(read);
             let certificate = certificate.ok_or_else(|| Error::unavailable("the edge showed no certificate"))??;
-            let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: innkeeper-probe\r\nConnection: close\r\n\r\n");
+            let sign_in = sign_in.map(|password| {
+                let pair = STANDARD.encode(format!("{PREVIEW_USER}:{}", password.reveal()));
+                format!("Authorization: Basic {pair}\r\n")
+            });
+            let request = format!(
+                "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: innkeeper-probe\r\n{}Connection: close\r\n\r\n",
+                sign_in.unwrap_or_default()
+            );
             tls.write_all(request.as_bytes()).await?;
             let mut head = Vec::new();
             let mut piece = [0; 2048];

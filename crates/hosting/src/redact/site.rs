@@ -35,7 +35,14 @@ fn gather(hosting: &Hosting, site: &Site, own: &[(String, String)], environment:
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(files::storage(&path, error)),
     };
-    let ours = [&secrets.db_password, &secrets.jwt_secret, &secrets.session_secret, &secrets.webhook_secret, &secrets.owner_password];
+    let ours = [
+        &secrets.db_password,
+        &secrets.jwt_secret,
+        &secrets.session_secret,
+        &secrets.webhook_secret,
+        &secrets.owner_password,
+        &secrets.preview_password,
+    ];
     let values = ours.into_iter().cloned().chain(secret_values(&file));
     let values: Vec<String> = values.chain(environment.iter().flat_map(|variable| secret_values(variable))).collect();
     let own = own.iter().filter(|(name, value)| is_secret(name, value)).map(|(_, value)| value.as_str());

@@ -340,6 +340,29 @@ pub async fn restore_database(site: &Site, path: &Path) -> Result<()> {
         .map(|_| ())
 }
 
+/// Copies the running database of one site into the running one of another, which loses what it had. Nothing of it touches the disk
+/// on the way. All or nothing: a copy that breaks off leaves the other database as it was.
+pub async fn copy_database(from: &Site, into: &Site) -> Result<()> {
+    let limit = Duration::from_secs(3600);
+    let dump = docker()
+        .args(["exec", &from.container("db"), "pg_dump", "--format=custom", "--no-owner", "--no-privileges"])
+        .args(["--username", &from.database_user(), &from.database()])
+        .timeout(limit);
+    let restore = docker()
+        .args(["exec", "--interactive", &into.container("db"), "pg_restore", "--clean", "--if-exists", "--no-owner", "--no-privileges"])
+        .args(["--exit-on-error", "--single-transaction", "--username", &into.database_user(), "--dbname", &into.database()])
+        .timeout(limit);
+    dump.pipe_to(restore).await.context("copying the database").map(|_| ())
+}
+
+/// Copies a folder (a volume) of a service of one site into the same one of another; either may be stopped.
+pub async fn copy_files(from: &Site, into: &Site, service: &str, folder: &str) -> Result<()> {
+    let limit = Duration::from_secs(3600);
+    let out = docker().args(["cp", &format!("{}:{folder}/.", from.container(service)), "-"]).timeout(limit);
+    let back = docker().args(["cp", "--archive", "-", &format!("{}:{folder}", into.container(service))]).timeout(limit);
+    out.pipe_to(back).await.context("copying the site's files").map(|_| ())
+}
+
 /// Copies a folder of a service's container (also a stopped one) as a tar file to `path`.
 pub async fn copy_out(site: &Site, service: &str, folder: &str, path: &Path) -> Result<()> {
     docker()

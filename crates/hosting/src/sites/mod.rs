@@ -9,15 +9,17 @@ use kit::secrets::{InstanceKey, Secret, random_alphanumeric};
 use kit::{Error, Result, Timestamp, from_row, id_type, text_enum};
 use serde::{Deserialize, Serialize};
 
+use crate::git;
 use crate::names::{Host, SiteName};
+pub use crate::previews::PreviewDatabase;
 use crate::templates::Kind;
 
 pub use store::{
     AddressAnswer, NewSite, SiteFilter, SiteSort, UpdateSite, check_address, counts_by_state, create, get, get_any, known, list, update,
 };
 pub(crate) use store::{
-    every, exists, forget, get_in, get_with_work, insert_adopted, move_to_free_network, record_certificate, record_deployed,
-    record_deployed_in, refuse_beyond_quota, save_secrets, set_release, set_state, take_network_slot,
+    COLUMNS, every, exists, forget, free_network_slot, get_in, get_with_work, insert_adopted, move_to_free_network, record_certificate,
+    record_deployed, record_deployed_in, refuse_beyond_quota, save_secrets, set_release, set_state, take_network_slot,
 };
 
 id_type!(
@@ -105,6 +107,16 @@ pub struct Site {
     pub archived_at: Option<Timestamp>,
     /// Where its repository is cloned from, when that is at a provider and not here.
     pub outside_url: Option<String>,
+    /// The site whose branch it shows, when it is a preview.
+    pub preview_of: Option<SiteId>,
+    /// Which branch of that site's repository it shows.
+    pub preview_branch: Option<String>,
+    /// What the preview's database began as.
+    pub preview_database: Option<PreviewDatabase>,
+    /// Hash of the password at the preview's door, as Traefik reads it.
+    pub preview_login: Option<String>,
+    /// When the preview is removed by itself.
+    pub preview_expires_at: Option<Timestamp>,
     /// Sealed [`SiteSecrets`].
     pub(crate) secrets: String,
 }
@@ -130,6 +142,11 @@ from_row!(Site {
     last_deployed_at,
     archived_at,
     outside_url,
+    preview_of,
+    preview_branch,
+    preview_database,
+    preview_login,
+    preview_expires_at,
     secrets,
 });
 
@@ -146,6 +163,9 @@ pub struct SiteSecrets {
     pub webhook_secret: String,
     /// First password of the owner on the site, 20 characters.
     pub owner_password: String,
+    /// Password at the door of a preview, 20 characters. Empty for what is none.
+    #[serde(default)]
+    pub preview_password: String,
 }
 
 impl SiteSecrets {
@@ -157,6 +177,7 @@ impl SiteSecrets {
             session_secret: random_alphanumeric(64),
             webhook_secret: String::new(),
             owner_password: random_alphanumeric(20),
+            preview_password: String::new(),
         }
     }
 
@@ -176,6 +197,21 @@ impl Site {
     pub fn open_secrets(&self, key: &InstanceKey) -> Result<SiteSecrets> {
         let plain: Secret = key.open(&format!("site.secrets:{}", self.id), &self.secrets)?;
         serde_json::from_str(plain.reveal()).map_err(|_| Error::internal("the sealed secrets of a site are not readable"))
+    }
+
+    /// Whether it shows a branch of another site.
+    pub fn is_preview(&self) -> bool {
+        self.preview_of.is_some()
+    }
+
+    /// The site whose repository it shows: its own, or that of the site that it is a preview of.
+    pub fn shown(&self) -> &SiteId {
+        self.preview_of.as_ref().unwrap_or(&self.id)
+    }
+
+    /// The branch whose pushes it follows.
+    pub fn branch(&self) -> &str {
+        self.preview_branch.as_deref().unwrap_or(git::BRANCH)
     }
 
     /// Names its containers, routers and volumes: `{customer}-{app}`.

@@ -11,9 +11,10 @@ use crate::operations::{self, OperationKind};
 use crate::templates::{self, Kind};
 use crate::{Hosting, adopt};
 
-const COLUMNS: &str = "select id, customer_id, kind, name, domain, custom_domain, state, template_version, release_id, network_slot,
+pub(crate) const COLUMNS: &str =
+    "select id, customer_id, kind, name, domain, custom_domain, state, template_version, release_id, network_slot,
        owner_email, certificate_state, certificate_expires_at, certificate_error, certificate_attempt, created_at, updated_at,
-       last_deployed_at, archived_at, secrets,
+       last_deployed_at, archived_at, preview_of, preview_branch, preview_database, preview_login, preview_expires_at, secrets,
        (select clone_url from site_repository where site_repository.site_id = site.id) as outside_url
 from site";
 
@@ -156,12 +157,13 @@ pub(crate) async fn insert_adopted(tx: &kit::Tx, hosting: &Hosting, customer: &C
     tx.one(sql(COLUMNS).and("where id = $1").bind(&id)).await
 }
 
-/// Refuses one site more than the customer may have; archived ones do not count, nor do containers that were here before.
+/// Refuses one site more than the customer may have; archived ones do not count, nor do previews and containers that were here
+/// before.
 pub(crate) async fn refuse_beyond_quota(tx: &kit::Tx, hosting: &Hosting, customer: &CustomerId) -> Result<()> {
     let limit = i64::from(hosting.config.sites_per_customer);
     let (sites,): (i64,) = tx
         .one(
-            sql("select cast(count(*) as bigint) from site where customer_id = $1 and state <> 'archived' and kind <> 'adopted'")
+            sql("select cast(count(*) as bigint) from site where customer_id = $1 and state <> 'archived' and kind <> 'adopted' and preview_of is null")
                 .bind(customer),
         )
         .await?;
@@ -208,7 +210,7 @@ async fn refuse_taken(tx: &kit::Tx, field: &str, domain: &Host, except: Option<&
 }
 
 /// The lowest /28 of the pool that no living site has and `blocked` does not refuse.
-async fn free_network_slot(tx: &kit::Tx, hosting: &Hosting, blocked: &(dyn Fn(i64) -> bool + Sync)) -> Result<i64> {
+pub(crate) async fn free_network_slot(tx: &kit::Tx, hosting: &Hosting, blocked: &(dyn Fn(i64) -> bool + Sync)) -> Result<i64> {
     let used: Vec<(i64,)> = tx.all(sql("select network_slot from site where state <> 'archived' order by network_slot")).await?;
     let used: std::collections::BTreeSet<i64> = used.into_iter().map(|(slot,)| slot).collect();
     let (_, size) = hosting.config.network_pool_base().ok_or_else(|| Error::internal("network pool was not validated"))?;
@@ -291,7 +293,7 @@ pub(crate) async fn exists(db: &Db, id: &SiteId) -> Result<bool> {
     Ok(found.is_some())
 }
 
-/// Sites of the scope.
+/// Sites of the scope, without their previews.
 pub async fn list(db: &Db, scope: &Scope, filter: &SiteFilter) -> Result<Vec<Site>> {
     let limit = match filter.limit {
         0 => 50,
@@ -303,7 +305,7 @@ pub async fn list(db: &Db, scope: &Scope, filter: &SiteFilter) -> Result<Vec<Sit
         None => None,
     };
     let query = sql(COLUMNS)
-        .and("where (cast($1 as text) is null or customer_id = $1) and (cast($2 as text) is null or customer_id = $2)")
+        .and("where preview_of is null and (cast($1 as text) is null or customer_id = $1) and (cast($2 as text) is null or customer_id = $2)")
         .and("and ((cast($3 as text) is null and state <> 'archived') or state = $3)")
         .and("and (cast($4 as text) is null or lower(name) like lower($4) or domain like lower($4))")
         .bind(scope.customer_filter())
@@ -323,7 +325,7 @@ pub async fn list(db: &Db, scope: &Scope, filter: &SiteFilter) -> Result<Vec<Sit
     db.all(query.bind(i64::from(limit))).await
 }
 
-/// Every site that is not archived: what the edge and the runtime must know.
+/// Every site that is not archived, previews among them: what the edge and the runtime must know.
 pub async fn known(db: &Db) -> Result<Vec<Site>> {
     db.all(sql(COLUMNS).and("where state <> 'archived' order by id")).await
 }
@@ -333,11 +335,14 @@ pub(crate) async fn every(db: &Db) -> Result<Vec<Site>> {
     db.all(sql(COLUMNS).and("order by id")).await
 }
 
-/// How many sites are in each state.
+/// How many sites are in each state, without their previews.
 pub async fn counts_by_state(db: &Db, scope: &Scope) -> Result<Vec<(SiteState, i64)>> {
     db.all(
-        sql("select state, cast(count(*) as bigint) from site where cast($1 as text) is null or customer_id = $1 group by state")
-            .bind(scope.customer_filter()),
+        sql("select state, cast(count(*) as bigint)
+             from site
+             where preview_of is null and (cast($1 as text) is null or customer_id = $1)
+             group by state")
+        .bind(scope.customer_filter()),
     )
     .await
 }
@@ -346,6 +351,9 @@ pub async fn counts_by_state(db: &Db, scope: &Scope) -> Result<Vec<(SiteState, i
 pub async fn update(hosting: &Hosting, actor: &Actor, id: &SiteId, change: &UpdateSite) -> Result<Site> {
     let site = get(&hosting.db, &actor.scope(), id).await?;
     adopt::refuse_adopted(&site)?;
+    if site.is_preview() {
+        return Err(Error::conflict("a preview has the name and the domain of its site; change them there"));
+    }
     let renamed = change.name.as_ref().filter(|name| **name != site.name);
     hosting
         .db

@@ -95,6 +95,8 @@ pub fn config() -> HostingConfig {
         webhook_allow_private: Vec::new(),
         build_minutes: 20,
         min_free_mb: 0,
+        previews_per_site: 3,
+        preview_days: 7,
         keep_archives_days: 7,
         reserved_subdomains: vec!["brand".to_owned()],
         network_pool: "10.215.0.0/16".to_owned(),

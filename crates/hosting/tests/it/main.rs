@@ -11,6 +11,7 @@ mod environment;
 mod house;
 mod notify;
 mod operations;
+mod previews;
 mod probes;
 mod real_stack;
 mod redact;

@@ -37,6 +37,7 @@ pub fn secrets() -> SiteSecrets {
         session_secret: "the-session-secret".to_owned(),
         webhook_secret: "the-webhook-secret".to_owned(),
         owner_password: "the-owner-password".to_owned(),
+        preview_password: String::new(),
     }
 }
 

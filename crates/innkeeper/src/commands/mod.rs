@@ -11,6 +11,7 @@ mod environment;
 mod images;
 mod member;
 mod migrate;
+mod preview;
 mod redact;
 mod serve;
 mod site;

@@ -21,6 +21,7 @@ use web::config::Config;
 use super::adopted::{self, Adopt};
 use super::deploy;
 use super::environment::Env;
+use super::preview::Preview;
 use crate::output::{Output, table};
 use crate::{data_folder, open, work};
 
@@ -118,6 +119,8 @@ pub enum SiteCommand {
     },
     /// Lists and changes a site's own variables.
     Env(Env),
+    /// Shows another branch of a site at an address of its own; lists and removes what does.
+    Preview(Preview),
     /// Takes a container that was here before into the books: watched, shown, restarted, and nothing else.
     Adopt(Adopt),
     /// Forgets an adopted container, which stays as it is.
@@ -208,6 +211,7 @@ impl SiteCommand {
                 show_status_page(&app, &site, output).await
             }
             SiteCommand::Env(env) => env.run(&app, &actor, output).await,
+            SiteCommand::Preview(wish) => wish.run(&app, &actor, output).await,
             SiteCommand::Adopt(wish) => wish.run(&app, &actor, output).await,
             SiteCommand::LetGo { site } => adopted::let_go(&app, &actor, &site, output).await,
             SiteCommand::Retry(one) => {
@@ -244,11 +248,11 @@ async fn operate(app: &App, actor: &Actor, one: OneSite, kind: OperationKind, ou
 }
 
 /// Waits for the site's operation: a running server does the work, or else this process.
-async fn wait_and_show(app: &App, site: Site, wait: Wait, output: Output) -> Result<()> {
+pub(super) async fn wait_and_show(app: &App, site: Site, wait: Wait, output: Output) -> Result<()> {
     if wait.no_wait {
         return show(app, &site, output).await;
     }
-    working(app, until_over(app, &site.id, output)).await?;
+    wait_for(app, &site, output).await?;
     match sites::get(&app.db, &Actor::cli().scope(), &site.id).await {
         Ok(site) => show(app, &site, output).await,
         // A site that was given up leaves nothing to show.
@@ -258,6 +262,11 @@ async fn wait_and_show(app: &App, site: Site, wait: Wait, output: Output) -> Res
         }
         Err(error) => Err(error),
     }
+}
+
+/// Waits for the site's operation and says how it goes on.
+pub(super) async fn wait_for(app: &App, site: &Site, output: Output) -> Result<()> {
+    working(app, until_over(app, &site.id, output)).await
 }
 
 /// Waits for something while the work is done: by a running server, or else by this process.
@@ -335,6 +344,9 @@ async fn until_over(app: &App, id: &SiteId, output: Output) -> Result<()> {
                 let reason = reason.or(operation.error.as_deref()).unwrap_or("no reason was recorded");
                 let next = match operation.kind {
                     OperationKind::Deploy | OperationKind::Rollout => format!("`innkeeper site deployments {id}` shows what became of it"),
+                    OperationKind::Preview => {
+                        format!("`innkeeper site retry {id}` goes on from there, and a push to the branch begins anew")
+                    }
                     OperationKind::Restart => format!("`innkeeper site restart {id}` tries again in half a minute"),
                     _ => format!("`innkeeper site retry {id}` goes on from there"),
                 };

@@ -15,6 +15,7 @@ mod logs;
 mod me;
 mod members;
 mod outgoing;
+mod previews;
 mod sessions;
 mod sites;
 mod tokens;
@@ -53,6 +54,9 @@ pub fn routes(all: Routes) -> Routes {
         .api(Access::May(Permission::ReadSites), routes!(deploy_tokens::list))
         .api_create(Access::May(Permission::WriteSites), routes!(deploy_tokens::create))
         .api(Access::May(Permission::WriteSites), routes!(deploy_tokens::revoke))
+        .api(Access::May(Permission::ReadSites), routes!(previews::list))
+        .api_create(Access::May(Permission::WriteSites), routes!(previews::create))
+        .api(Access::May(Permission::WriteSites), routes!(previews::remove))
         .api(operate, routes!(containers::adoptable))
         .api_create(operate, routes!(containers::adopt))
         .api(operate, routes!(containers::let_go))

@@ -70,6 +70,10 @@ impl Asker {
             Error::NotFound(_) => missing(),
             other => other,
         })?;
+        // It has no repository of its own: pushed to by its id, the site's branch would be deployed to the preview.
+        if site.is_preview() {
+            return Err(missing().into());
+        }
         self.actor.may(wanted).map_err(|refused| match wanted {
             Permission::DeploySites if self.only.is_some() => Error::forbidden("this deploy token may read only; it cannot push"),
             _ => refused,

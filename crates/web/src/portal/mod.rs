@@ -14,6 +14,7 @@ pub(crate) mod words;
 pub(crate) use link::to;
 pub(crate) use site::deployments::log::as_text as deployment_log_as_text;
 pub(crate) use site::health::uptime_bar;
+pub(crate) use site::previews::parse as preview_wish;
 
 use accounts::Permission;
 use axum::routing::get;
@@ -62,6 +63,11 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/sites/{app}/environment/back", write, site::environment::back)
         .post("/sites/{app}/environment/again", write, site::environment::again)
         .post("/sites/{app}/environment/reveal", write, site::environment::reveal)
+        .get("/sites/{app}/previews", read, site::previews::page)
+        .post("/sites/{app}/previews", write, site::previews::create)
+        .post("/sites/{app}/previews/{preview}/remove", write, site::previews::remove)
+        .post("/sites/{app}/previews/{preview}/extend", write, site::previews::extend)
+        .post("/sites/{app}/previews/{preview}/password", write, site::previews::renew_password)
         .post("/sites/{app}/status-page", Access::May(Permission::EditCustomer), site::publicity::set)
         .get("/sites/{app}/notifications", read, site::notifications::page)
         .post("/sites/{app}/notifications", write, site::notifications::create)

@@ -136,6 +136,7 @@ pub(crate) fn state_filter(state: SiteState) -> &'static str {
 pub(crate) fn doing(kind: OperationKind) -> &'static str {
     match kind {
         OperationKind::Create => "Making the site",
+        OperationKind::Preview => "Making the preview",
         OperationKind::Start => "Starting the site",
         OperationKind::Stop => "Stopping the site",
         OperationKind::Reconfigure => "Applying the settings",
@@ -152,6 +153,7 @@ pub(crate) fn doing(kind: OperationKind) -> &'static str {
 pub(crate) fn deed(kind: OperationKind) -> &'static str {
     match kind {
         OperationKind::Create => "Created",
+        OperationKind::Preview => "Made",
         OperationKind::Start => "Started",
         OperationKind::Stop => "Stopped",
         OperationKind::Reconfigure => "Settings applied",

@@ -137,6 +137,9 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
             let (webhook, delivery) = webhook(test, &site).await;
             names.extend([("{webhook}", webhook), ("{delivery}", delivery)]);
         }
+        if row.path.contains("{preview}") {
+            names.push(("{preview}", preview(test, &customer, &site).await));
+        }
     }
     names.push(("{repository}", "app_aaaaaaaa.git".to_owned()));
     names.push(("{kind}", "portfolio".to_owned()));
@@ -316,4 +319,14 @@ async fn failed_deployment(test: &TestApp, site: &str) -> String {
                   values ($1, $2, 'push', 'failed', 'main', '', '', '', 'Ada', 0, $3, $3)";
     test.app.db.execute(sql(insert).bind(&id).bind(site).bind(now)).await.unwrap();
     id
+}
+
+/// A preview of a site in the books; nothing of it runs.
+async fn preview(test: &TestApp, customer: &CustomerId, of: &str) -> String {
+    let preview = site(test, customer).await;
+    let statement = sql("update site
+         set preview_of = $2, preview_branch = 'feature', preview_database = 'empty', preview_login = '{SHA}none'
+         where id = $1");
+    test.app.db.execute(statement.bind(&preview).bind(of)).await.unwrap();
+    preview
 }

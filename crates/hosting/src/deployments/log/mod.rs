@@ -36,7 +36,12 @@ pub struct LogLine {
 
 /// Where the log of a deployment is: `{data}/deployments/{app}/{deployment}.log`.
 pub(crate) fn path(hosting: &Hosting, site: &Site, id: &DeploymentId) -> PathBuf {
-    hosting.data().join("deployments").join(site.id.as_str()).join(format!("{id}.log"))
+    folder(hosting, site).join(format!("{id}.log"))
+}
+
+/// Where the logs of a site's deployments are.
+pub(crate) fn folder(hosting: &Hosting, site: &Site) -> PathBuf {
+    hosting.data().join("deployments").join(site.id.as_str())
 }
 
 /// The lines of a deployment of the scope, from byte `from` on, and where the next read begins.

@@ -109,7 +109,7 @@ fn judge_dns(domain: &str, found: &[IpAddr], public_ip: &str) -> Finding {
 }
 
 async fn answer(hosting: &Hosting, site: &Site) -> Result<Vec<Finding>> {
-    let seen = hosting.proxy.look(&site.domain, "/").await?;
+    let seen = crate::previews::look(hosting, site, "/").await?;
     let refusal = match &seen.certificate {
         Ok(_) => None,
         Err(untrusted) => hosting.proxy.refusal_of(&site.domain, None).await.or_else(|| Some(untrusted.clone())),

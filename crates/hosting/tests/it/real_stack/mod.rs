@@ -18,6 +18,7 @@ mod life;
 mod logs;
 mod many;
 mod memory;
+mod previews;
 mod scene;
 mod slow;
 mod template;

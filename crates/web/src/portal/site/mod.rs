@@ -14,6 +14,8 @@ mod head;
 pub(super) mod health;
 mod history;
 pub(super) mod notifications;
+mod preview;
+pub(crate) mod previews;
 mod progress;
 pub(super) mod publicity;
 mod ready;
@@ -158,7 +160,7 @@ impl Facts {
 
     /// Whether it failed while it was being made, so that it can be given up without losing anything.
     fn can_be_given_up(&self) -> bool {
-        let never_made = |kind| matches!(kind, OperationKind::Create | OperationKind::Discard);
+        let never_made = |kind| matches!(kind, OperationKind::Create | OperationKind::Preview | OperationKind::Discard);
         self.site.state == SiteState::Failed && self.newest.as_ref().is_some_and(|(operation, _)| never_made(operation.kind))
     }
 
@@ -230,11 +232,11 @@ async fn show(app: &App, actor: &Actor, view: View, id: &SiteId, left: Left) -> 
             let report = health::Report::gather(app, actor, &facts).await?;
             let totals = usage::totals(&app.db, &actor.scope(), id, facts.now).await?;
             let aside = html! {
-                (publicity::card(app, actor, &facts).await?)
+                @if !facts.site.is_preview() { (publicity::card(app, actor, &facts).await?) }
                 (adopted::card(app, actor, &facts).await?)
             };
             let shown = Shown { left: &left, report: &report, totals: &totals, history: &history, aside };
-            whole(app, &facts, shown, is_busy)
+            whole(app, &facts, shown, is_busy)?
         }
     };
     let layout = facts.layout().name();
@@ -247,6 +249,11 @@ async fn show(app: &App, actor: &Actor, view: View, id: &SiteId, left: Left) -> 
         Some(customer) => {
             vec![Crumb::new("Sites", "/admin/sites"), Crumb::new(customer.name.as_str(), format!("/admin/customers/{}", customer.id))]
         }
+        None if facts.site.is_preview() => {
+            let mut crumbs = tabs::crumbs(&facts.site);
+            crumbs.pop();
+            crumbs
+        }
         None => vec![Crumb::new("Sites", "/sites")],
     };
     Ok(view.complaining(&left.complaint).page(Page {
@@ -255,6 +262,7 @@ async fn show(app: &App, actor: &Actor, view: View, id: &SiteId, left: Left) -> 
         crumbs: &crumbs,
         live_rooms: &[topic.as_str()],
         body: html! {
+            (previews::banner(&facts.site))
             (head)
             @if matches!(facts.layout(), Layout::Whole { .. }) && !facts.is_adopted() { (tabs::strip(&facts.site, SiteTab::Overview)) }
             (below)
@@ -281,11 +289,16 @@ struct Shown<'a> {
     aside: Markup,
 }
 
-fn whole(app: &App, facts: &Facts, shown: Shown<'_>, is_busy: bool) -> Markup {
+fn whole(app: &App, facts: &Facts, shown: Shown<'_>, is_busy: bool) -> kit::Result<Markup> {
     let Shown { left, report, totals, history, aside } = shown;
-    card::split(
+    let is_preview = facts.site.is_preview();
+    Ok(card::split(
         html! {
-            @if !facts.is_adopted() { (ready::card(facts, left.password.as_deref())) }
+            @if is_preview {
+                (preview::card(app, facts)?)
+            } @else if !facts.is_adopted() {
+                (ready::card(facts, left.password.as_deref()))
+            }
             (health::card(facts, report, health::figures(app, facts), health::logs::part(&facts.site.id)))
             (usage_card::card(app, facts, totals))
             (history::card(history, facts.now))
@@ -293,9 +306,13 @@ fn whole(app: &App, facts: &Facts, shown: Shown<'_>, is_busy: bool) -> Markup {
         html! {
             @if !facts.is_adopted() { (certificate::card(app, facts)) }
             (settings::facts(facts))
-            @if facts.may_write && !facts.is_adopted() { (settings::card(facts, left)) }
+            @if facts.may_write && !facts.is_adopted() && !is_preview { (settings::card(facts, left)) }
             (aside)
-            @if facts.may_write && !facts.is_adopted() { (danger::zone(app, facts, is_busy)) }
+            @if facts.may_write && is_preview {
+                (preview::danger(facts, is_busy))
+            } @else if facts.may_write && !facts.is_adopted() {
+                (danger::zone(app, facts, is_busy))
+            }
         },
-    )
+    ))
 }

@@ -47,6 +47,9 @@ fn share(done: usize, all: usize) -> f64 {
 fn hint(operation: &Operation, not_begun: bool) -> &'static str {
     match (operation.state, operation.kind) {
         (OperationState::Failed, OperationKind::Create) => "Nothing is served yet, and nothing is lost: it goes on from the failed step.",
+        (OperationState::Failed, OperationKind::Preview) => {
+            "The site is not touched. It goes on from the failed step; a push to the branch begins anew."
+        }
         (OperationState::Failed, OperationKind::Restore) => "The archive is untouched. It goes on from the failed step.",
         (OperationState::Failed, OperationKind::Delete) => "Nothing is lost that was not saved before. It goes on from the failed step.",
         (OperationState::Failed, _) => "It goes on from the failed step.",
@@ -130,18 +133,22 @@ fn ways_on(facts: &Facts, operation: &Operation) -> Markup {
     html! {
         (button::row(html! {
             (form::post_button(retry))
-            @if facts.can_be_given_up() && operation.kind == OperationKind::Create {
+            @if facts.can_be_given_up() && matches!(operation.kind, OperationKind::Create | OperationKind::Preview) {
                 (button::opens_dialog("give-up", Button { label: "Give up", kind: Kind::Danger, ..Button::default() }))
             }
             @if facts.may_examine {
                 (button::link(&facts.action("doctor"), Button { label: "Examine", icon: Some(icon::activity()), ..Button::default() }))
             }
         }))
-        @if facts.can_be_given_up() && operation.kind == OperationKind::Create {
+        @if facts.can_be_given_up() && matches!(operation.kind, OperationKind::Create | OperationKind::Preview) {
             (dialog::confirm_dialog(Confirm {
                 id: "give-up",
                 title: &format!("Give up {}?", facts.site.name.as_str()),
-                text: "The site was never finished. Its address becomes free again.",
+                text: if facts.site.is_preview() {
+                    "The preview was never finished. The branch stays in the repository."
+                } else {
+                    "The site was never finished. Its address becomes free again."
+                },
                 loses: &["Everything that has been made of it so far"],
                 action: &facts.action("discard"),
                 button: "Give up",

@@ -8,6 +8,7 @@ mod figures;
 mod logs;
 mod notifications;
 mod pages;
+mod previews;
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ use super::{Scene, words};
 use crate::app::App;
 
 pub(super) async fn card(app: &App, scene: &Scene, serving: Option<&Deployment>) -> Markup {
-    let newest = git::resolve(&app.hosting.repository(&scene.site), git::BRANCH).await.ok();
+    let newest = git::resolve(&app.hosting.repository(&scene.site), scene.site.branch()).await.ok();
     let is_live = newest.as_ref().is_some_and(|commit| serving.is_some_and(|it| it.commit_hash == commit.hash));
     let why_not = match (scene.site.state, &newest) {
         (SiteState::Active, Some(_)) => "",
@@ -39,7 +39,7 @@ pub(super) async fn card(app: &App, scene: &Scene, serving: Option<&Deployment>)
             div.newest-commit {
                 div {
                     p.newest-commit-where {
-                        (icon::git_branch()) strong { (git::BRANCH) }
+                        (icon::git_branch()) strong { (scene.site.branch()) }
                         @if let Some(commit) = &newest {
                             (words::commit(&commit.hash))
                             @if is_live { (badge::status_as(Status::Running, "Live")) }
