@@ -41,7 +41,6 @@ use kit::{Clock, Db, Error, Result};
 
 pub use config::{BitbucketConfig, EdgeConfig, GithubConfig, HostingConfig};
 use git::providers::Providers;
-use tokio::time::Instant;
 use names::Host;
 use proxy::Proxy;
 use runtime::Runtime;
