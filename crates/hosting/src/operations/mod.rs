@@ -445,21 +445,6 @@ pub async fn history(db: &Db, scope: &Scope, site: &SiteId) -> Result<Vec<Operat
     .await
 }
 
-/// The steps of an operation on a site of the scope, in order.
-pub async fn steps(db: &Db, scope: &Scope, site: &SiteId, operation: &OperationId) -> Result<Vec<Step>> {
-    sites::get(db, scope, site).await?;
-    db.all(
-        sql("select s.position, s.name, s.state, s.started_at, s.finished_at, s.detail, s.error
-             from site_step s
-             join site_operation o on o.id = s.operation_id
-             where s.operation_id = $1 and o.site_id = $2
-             order by s.position")
-        .bind(operation)
-        .bind(site),
-    )
-    .await
-}
-
 async fn steps_of(db: &Db, operation: &OperationId) -> Result<Vec<Step>> {
     db.all(
         sql("select position, name, state, started_at, finished_at, detail, error

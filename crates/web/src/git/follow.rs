@@ -56,10 +56,11 @@ async fn look(app: &App, site: &Site, id: &DeploymentId, talk: &mut Talk) -> Res
     let scope = Scope::house_of_job();
     let (deployment, log, next) = log::read(&app.hosting, &scope, id, talk.log_from).await?;
     talk.log_from = next;
-    let steps = match &deployment.operation_id {
-        Some(operation) => operations::steps(&app.db, &scope, &site.id, operation).await?,
-        None => Vec::new(),
+    let work = match &deployment.operation_id {
+        Some(operation) => operations::find_with_steps(&app.db, &scope, &site.id, operation).await?,
+        None => None,
     };
+    let steps = work.map(|(_, steps)| steps).unwrap_or_default();
     let now = app.clock.now();
     let place = deployments::place(&app.db, app.hosting.config.parallel_deployments, now, &deployment).await?;
     let lines = talk.say(&deployment, place, &steps, &log, now);

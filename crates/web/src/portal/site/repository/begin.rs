@@ -22,10 +22,12 @@ pub(super) fn card(facts: &Facts) -> Markup {
                 ("2. Commit a change", copy::copy_field("Second command", &commit)),
                 ("3. Make it live", copy::copy_field("Third command", &push)),
             ]))
-            p.hint {
+            @if facts.site.outside_url.is_some() {
+                p.hint { "The repository is at another host: sign in there as you do for your other repositories. Only " strong { (branch) } " is deployed." }
+            } @else { p.hint {
                 "Git asks for a name and a password: your mail address and the password that you sign in here with, or any name and a "
                 "deploy token. Only " strong { (branch) } " is deployed."
-            }
+            } }
         },
         ..Card::default()
     })

@@ -87,7 +87,9 @@ fn show(view: View, facts: &Facts, left: &tokens::Left) -> Response {
         live_rooms: &[topic.as_str()],
         body: html! {
             @if let Some(made) = &left.made { (tokens::made(facts, made)) }
-            (card::split(html! { (begin::card(facts)) (region) }, tokens::card(facts, left)))
+            // At another host, the ways in are that host's.
+            @if facts.site.outside_url.is_some() { (card::stack(html! { (begin::card(facts)) (region) })) }
+            @else { (card::split(html! { (begin::card(facts)) (region) }, tokens::card(facts, left))) }
         },
         ..Page::default()
     })
