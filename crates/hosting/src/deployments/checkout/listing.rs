@@ -191,7 +191,7 @@ mod tests {
             ("100644", 3, "www/a..b"),
         ];
         let plan = outcome(&more).unwrap();
-        assert_eq!((plan.files, plan.bytes, plan.plain_links), (11, 32, 1));
+        assert_eq!((plan.files, plan.bytes, plan.plain_links), (11, 35, 1));
         assert_eq!(plan.links, [("www/link".to_owned(), ID.to_owned())]);
         assert_eq!(plan.submodules, ["vendor/lib"]);
         assert!(plan.at_root.iter().map(String::as_str).eq([".env", "CLAUDE.md", "api", "vendor", "www"]));

@@ -33,6 +33,8 @@ pub(super) struct Yard {
 impl Yard {
     pub(super) async fn new(settings: impl Fn(&mut HostingConfig)) -> Yard {
         let house = real_house(PROJECT, None, settings).await;
+        // What an earlier run left, which failed: it would be taken for this one's.
+        Reconciler::<Hosting>::reconcile(&Deployments, house.hosting.clone()).await.unwrap();
         let (customer, actor) = house.customer("acme").await;
         let site = house.create(&actor, &customer, "ada").await.unwrap();
         Yard { house, site, id: DeploymentId::parse("deploy-20261121-170000").unwrap() }
@@ -118,6 +120,13 @@ async fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) -> 
     begun.elapsed()
 }
 
+/// Whether the command line of a process of the host begins with what stands behind the `^`.
+fn pgrep(pattern: &str) -> bool {
+    let wanted = pattern.trim_start_matches('^').replace(' ', "\0");
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes.into_iter().any(|entry| std::fs::read_to_string(entry.path().join("cmdline")).is_ok_and(|line| line.starts_with(&wanted)))
+}
+
 /// Whether a process with this in its command line runs on the host.
 async fn runs(pattern: &str) -> bool {
     Command::new("pgrep").args(["-f", pattern]).run().await.is_ok()
@@ -173,8 +182,10 @@ async fn a_gigabyte_of_output_is_bounded_and_its_end_is_kept() {
         count
     });
     let begun = Instant::now();
+    // A gigabyte without the end of a line, and more lines than are kept.
     let line = "0123456789".repeat(20);
-    yard.build(&format!("FROM debian:bookworm-slim\nRUN yes '{line}' | head -c 1000000000; echo; echo the very end")).await.unwrap();
+    let flood = format!("head -c 1000000000 /dev/zero | tr '\\0' x; echo; yes '{line}' | head -c 30000000; echo; echo the very end");
+    yard.build(&format!("FROM debian:bookworm-slim\nRUN {flood}")).await.unwrap();
     let took = begun.elapsed();
     yard.hosting().bus.signal("x", "end");
     let signals = heard.await.unwrap();
@@ -221,8 +232,7 @@ async fn a_build_ends_when_it_is_cancelled_and_when_its_time_is_over() {
     let at_work = yard.clone();
     let build = tokio::spawn(async move { at_work.build("FROM debian:bookworm-slim\nRUN sleep 97531 & sleep 97532").await });
     until("the container runs", Duration::from_secs(60), || !containers_at_work().is_empty()).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert!(runs("^sleep 9753[12]").await);
+    until("its program runs", Duration::from_secs(20), || pgrep("^sleep 97532")).await;
     build.abort();
     let _ = build.await;
     let took = until("the container is gone", Duration::from_secs(10), || containers_at_work().is_empty()).await;
@@ -260,6 +270,7 @@ async fn a_build_whose_innkeeper_was_killed_is_ended_at_the_next_start() {
         .env(TOLD, "1");
     let child = tokio::spawn(child.stream(|_| {}));
     until("the other process builds", Duration::from_secs(60), || !containers_at_work().is_empty()).await;
+    until("its container runs", Duration::from_secs(20), || pgrep("^sleep 97534")).await;
     // As long as it lives, its build is its own.
     Reconciler::<Hosting>::reconcile(&Deployments, yard.hosting().clone()).await.unwrap();
     assert_eq!(containers_at_work().len(), 1);
