@@ -71,8 +71,6 @@ pub async fn real_house(project: &str, data: Option<&Path>, settings: impl Fn(&m
         github: GithubConfig::default(),
         bitbucket: BitbucketConfig::default(),
         edge: EdgeConfig { project: project.to_owned(), ..samples::edge_config() },
-        github: hosting::GithubConfig::default(),
-        bitbucket: hosting::BitbucketConfig::default(),
         public_url: "https://panel.test".to_owned(),
         data: data.unwrap_or(folder.path()).to_owned(),
     })

@@ -434,7 +434,7 @@ async fn door_stands_before_every_answer_and_holds_no_plain_password() {
         assert_eq!(logged, 1);
         let stored: Vec<(String,)> = house.hosting.db.all(sql("select detail from audit")).await.unwrap();
         assert!(stored.iter().all(|(detail,)| !detail.contains(first.reveal()) && !detail.contains(second.reveal())));
-        let known = hosting::redact::known_of(&house.hosting, &renewed).unwrap();
+        let known = hosting::redact::known_of(&house.hosting, &renewed).await.unwrap();
         assert!(!hosting::redact::text(&known, &format!("it is {}", second.reveal())).contains(second.reveal()));
     }
 }
