@@ -254,7 +254,7 @@ async fn pushes_that_overtake_each_other_end_with_the_newest() {
         }
         house.work(jobs()).await;
         let commits: Vec<String> = deployments_of(&house, &site).await.into_iter().map(|(.., commit)| commit).collect();
-        assert_eq!(commits, [second.clone()], "{}", house.on());
+        assert_eq!(commits, std::slice::from_ref(&second), "{}", house.on());
 
         // One that says where it comes from, and comes when the branch is further on, is late.
         let third = commit_to(&bare, "Three").await;

@@ -76,7 +76,7 @@ async fn what_failed_was_cancelled_or_taken_back_is_not_tried_again() {
             for _ in 0..3 {
                 round(&house, &heads).await;
             }
-            assert_eq!(commits(&house, &site).await, [first.clone()], "{} {state}", house.on());
+            assert_eq!(commits(&house, &site).await, std::slice::from_ref(&first), "{} {state}", house.on());
         }
         // Served, then taken back to what it was made from: stays there until there is a new commit.
         house.hosting.db.execute(sql("update deployment set state = 'success'")).await.unwrap();

@@ -248,7 +248,7 @@ impl StandIn {
             }
             ("PATCH" | "PUT", [id]) => {
                 let id = id.replace("%7B", "{").replace("%7D", "}");
-                let found = hooks.iter_mut().find(|hook| hook["id"].to_string() == id || hook["uuid"] == json!(id));
+                let found = hooks.iter_mut().find(|hook| hook["id"].as_u64() == id.parse::<u64>().ok() || hook["uuid"] == json!(id));
                 let Some(hook) = found else { return (404, json!({ "message": "Not Found" })) };
                 for (name, value) in body.as_object().unwrap() {
                     hook[name] = value.clone();
