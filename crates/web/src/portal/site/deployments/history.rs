@@ -68,7 +68,7 @@ fn row<'a>(shown: &Shown<'_>, deployment: &Deployment) -> Row<'a> {
                 span.two-lines-second {
                     (words::kind(deployment.kind))
                     @if !deployment.branch.is_empty() { " to " (words::foreign(&deployment.branch)) }
-                    " · " (deployment.id)
+                    span.history-id { " · " (deployment.id) }
                 }
             }
         },
