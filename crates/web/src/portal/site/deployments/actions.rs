@@ -59,7 +59,7 @@ pub async fn cancel(State(app): State<App>, Caller(actor): Caller, Path((id, dep
     let outcome = deployments::cancel(&app.hosting, &actor, &found.id).await;
     let next = format!("/sites/{id}/deployments/{deployment}");
     tell(&app, &actor, &id).await?;
-    Ok(frame::done_or_refused(&app, &next, outcome.map(|_| ()), "Stopping it")?)
+    frame::done_or_refused(&app, &next, outcome.map(|_| ()), "Stopping it")
 }
 
 /// Pages with the audit log have a new line to show.
