@@ -22,7 +22,7 @@ async fn the_page_says_how_to_begin_and_what_was_pushed() {
     for part in [
         format!("git clone {url} {folder}"),
         "git push origin main".to_owned(),
-        "<strong>main</strong>".to_owned(),
+        "<span class=\"two-lines-first\">main</span><span class=\"two-lines-second\">is deployed</span>".to_owned(),
         "&lt;b&gt;bold&lt;/b&gt;".to_owned(),
         "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more".to_owned(),
         "deploy token CI".to_owned(),

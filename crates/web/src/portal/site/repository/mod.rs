@@ -13,7 +13,7 @@ use hosting::templates::Kind;
 use hosting::{Site, SiteId, sites};
 use kit::{Error, Timestamp};
 use maud::{Markup, html};
-use ui::badge::{self, Status, Tone};
+use ui::badge::{self, Status};
 use ui::card::{self, Card};
 use ui::format;
 use ui::live::{self, Region};
@@ -104,9 +104,8 @@ fn branches(facts: &Facts) -> Markup {
     let rows = facts.branches.iter().map(|branch| {
         let deploys = branch.name == hosting::git::BRANCH;
         Row::new([
-            html! { strong { (branch.name) } @if deploys { " " (badge::tag(Tone::Ok, "deploys")) } },
-            html! { code { (short(&branch.commit)) } " " (branch.subject) },
-            html! { (branch.author) },
+            table::two_lines(&branch.name, if deploys { "is deployed" } else { "is kept" }),
+            table::two_lines(&branch.subject, &format!("{} by {}", short(&branch.commit), branch.author)),
             format::time_ago(branch.at.0, facts.now.0),
         ])
     });
@@ -116,7 +115,7 @@ fn branches(facts: &Facts) -> Markup {
         flush: true,
         body: table::table(Table {
             caption: "Branches",
-            columns: &[Column::new("Branch"), Column::new("Newest commit"), Column::new("By").minor(), Column::new("Committed").minor()],
+            columns: &[Column::new("Branch"), Column::new("Newest commit"), Column::new("Committed").minor()],
             rows: rows.collect(),
             bare: true,
             empty: html! { p.pad.hint { "The repository is not ready yet." } },
@@ -131,8 +130,7 @@ fn last_pushes(facts: &Facts) -> Markup {
     let rows = facts.pushes.iter().map(|push| {
         Row::new([
             format::time_ago(push.created_at.0, facts.now.0),
-            html! { (push.pushed_by) },
-            html! { strong { (reference(push)) } },
+            table::two_lines(reference(push), &push.pushed_by),
             what(push),
             outcome(facts, push),
         ])
@@ -142,13 +140,7 @@ fn last_pushes(facts: &Facts) -> Markup {
         flush: true,
         body: table::table(Table {
             caption: "Last pushes",
-            columns: &[
-                Column::new("When"),
-                Column::new("By").minor(),
-                Column::new("Branch or tag"),
-                Column::new("What").minor(),
-                Column::new("Outcome"),
-            ],
+            columns: &[Column::new("When"), Column::new("Branch or tag"), Column::new("What").minor(), Column::new("Outcome")],
             rows: rows.collect(),
             bare: true,
             empty: html! { p.pad.hint { "Nothing was pushed yet." } },
@@ -166,8 +158,9 @@ fn what(push: &Push) -> Markup {
     let removed = hosting::git::receive::is_nothing(&push.new_commit);
     match (removed, push.state) {
         (true, _) => html! { "Removed" },
+        // Its words say why it was refused; they stand beside that.
         (false, PushState::Refused) => html! { code { (short(&push.new_commit)) } },
-        (false, _) => html! { code { (short(&push.new_commit)) } " " (push.subject) },
+        (false, _) => table::two_lines(&push.subject, short(&push.new_commit)),
     }
 }
 

@@ -139,7 +139,7 @@ fn new(facts: &Facts, left: &Left) -> Markup {
                 name: "name", label: "Name", value: &typed.name, hint: "What uses it, such as “CI”.", error: complaint.of("name"),
                 autocomplete: "off", required: true, maxlength: Some(60), ..Field::default()
             }))
-            (field::select(Field { name: "access", label: "It", value: &typed.access, error: complaint.of("access"), required: true, ..Field::default() }, &choices))
+            (field::select(Field { name: "access", label: "What it may do", value: &typed.access, error: complaint.of("access"), required: true, ..Field::default() }, &choices))
             (form::actions(button::submit(Button { label: "Make a token", kind: Kind::Secondary, busy: "Making…", ..Button::default() })))
         }
     }
