@@ -111,7 +111,7 @@ fn branches(facts: &Facts) -> Markup {
     });
     card::card(Card {
         title: "Branches",
-        help: "What you push to main goes live. Other branches are kept, and nobody sees them.",
+        help: "What you push to main goes live. Other branches are kept, and can be given a preview.",
         flush: true,
         body: table::table(Table {
             caption: "Branches",
