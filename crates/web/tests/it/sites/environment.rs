@@ -220,5 +220,5 @@ async fn as_many_variables_as_there_may_be_fit_on_the_page() {
     assert!(page.text.contains("To change one of so many") && page.text.contains("VARIABLE_199"));
     eprintln!("{} bytes with 200 variables", page.text.len());
     // Two hundred rows; with fields in each it would be twice as much.
-    assert!(page.text.len() < 160_000, "{}", page.text.len());
+    assert!(page.text.len() < 180_000, "{}", page.text.len());
 }
