@@ -81,7 +81,11 @@ pub(crate) async fn step(hosting: &Hosting, operation: &Operation, preview: &Sit
 
 async fn run(hosting: &Hosting, deployment: &Deployment, preview: &Site, log: &LogWriter, name: &str) -> Result<Option<String>> {
     match name {
-        "address" => operations::address(hosting, preview).await,
+        "address" => {
+            // What deployments are noted in stands there.
+            files::create_folder(&hosting.site_folder(preview))?;
+            operations::address(hosting, preview).await
+        }
         "checkout" | "migrate" => steps::run(hosting, deployment, preview, log, name).await,
         "build" => {
             // A try of another day may find them gone.

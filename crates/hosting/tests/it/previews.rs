@@ -7,6 +7,7 @@ use std::time::Duration;
 use accounts::Actor;
 use hosting::deployments::{self, DeploymentState};
 use hosting::edge::{self, Target, preview_login};
+use hosting::environment::{self, Change};
 use hosting::git::{self, BranchName};
 use hosting::operations::{self, OperationKind};
 use hosting::previews::{self, NewPreview, Previews};
@@ -14,6 +15,7 @@ use hosting::probes::status_page;
 use hosting::sites::{self, PreviewDatabase, Site, SiteFilter, SiteState, UpdateSite};
 use kit::exec::Command;
 use kit::jobs::Reconciler;
+use kit::secrets::Secret;
 use kit::{Error, Result, sql};
 
 use crate::house::{House, complaint, houses, houses_with};
@@ -436,5 +438,29 @@ async fn door_stands_before_every_answer_and_holds_no_plain_password() {
         assert!(stored.iter().all(|(detail,)| !detail.contains(first.reveal()) && !detail.contains(second.reveal())));
         let known = hosting::redact::known_of(&house.hosting, &renewed).await.unwrap();
         assert!(!hosting::redact::text(&known, &format!("it is {}", second.reveal())).contains(second.reveal()));
+    }
+}
+
+#[tokio::test]
+async fn variables_of_the_site_are_copied_unless_the_member_says_no() {
+    for house in houses().await {
+        let (ada, actor) = house.customer("ada").await;
+        let site = site_with(&house, &actor, &ada, "ada", &["one", "two"]).await;
+        let set = [("PAYMENT_KEY".to_owned(), Secret::new("the-key-of-the-site"))].into();
+        environment::change(&house.hosting, &actor, &site.id, &Change { set, ..Change::default() }).await.unwrap();
+        let with = previews::create(&house.hosting, &actor, &site.id, &wish("one")).await.unwrap();
+        let without = NewPreview { with_variables: false, ..wish("two") };
+        let without = previews::create(&house.hosting, &actor, &site.id, &without).await.unwrap();
+        for (preview, names) in [(&with, vec!["PAYMENT_KEY"]), (&without, vec![])] {
+            let overview = environment::overview(&house.hosting, &actor.scope(), &preview.id).await.unwrap();
+            let found: Vec<&str> = overview.variables.iter().map(|variable| variable.name.as_str()).collect();
+            assert_eq!(found, names, "{}", house.on());
+            let deployment = deployments::newest(&house.hosting.db, &actor.scope(), &preview.id).await.unwrap().unwrap();
+            assert_eq!(deployment.environment_version, i64::from(!names.is_empty()), "what it is made with");
+        }
+        let revealed = environment::reveal(&house.hosting, &actor, &with.id, 1, "PAYMENT_KEY").await.unwrap();
+        assert_eq!(revealed.reveal(), "the-key-of-the-site");
+        let plain: Vec<(String,)> = house.hosting.db.all(sql("select sealed from environment_version")).await.unwrap();
+        assert!(plain.iter().all(|(sealed,)| !sealed.contains("the-key")), "it is sealed for the preview too");
     }
 }

@@ -257,7 +257,7 @@ async fn show(app: &App, actor: &Actor, view: View, id: &SiteId, left: Left) -> 
         None => vec![Crumb::new("Sites", "/sites")],
     };
     Ok(view.complaining(&left.complaint).page(Page {
-        title: facts.site.name.as_str(),
+        title: if facts.site.is_preview() { facts.site.branch() } else { facts.site.name.as_str() },
         own_heading: true,
         crumbs: &crumbs,
         live_rooms: &[topic.as_str()],

@@ -27,7 +27,7 @@ pub(super) fn card(app: &App, facts: &Facts) -> kit::Result<Markup> {
             ("Password", password(secret.as_ref().map(|secret| secret.reveal()))),
             ("Branch", html! { code { (site.branch()) } }),
             ("Database", html! { (database_in_words(site)) }),
-            ("Removed", expiry(site, facts.now)),
+            ("Kept until", expiry(site, facts.now)),
         ]),
         ..Card::default()
     }))

@@ -157,7 +157,7 @@ fn one(app: &App, facts: &Facts, shown: &Shown) -> Markup {
                 ("User name", copy::copy_field("User name", PREVIEW_USER)),
                 ("Password", password(shown.password.as_deref())),
                 ("Database", html! { (database_in_words(preview)) }),
-                ("Removed", expiry(preview, facts.now)),
+                ("Kept until", expiry(preview, facts.now)),
             ]))
             @if facts.may_write { div.gap { (ways(app, facts, preview)) } }
         },
@@ -189,7 +189,7 @@ pub(super) fn database_in_words(preview: &Site) -> &'static str {
 pub(super) fn expiry(preview: &Site, now: Timestamp) -> Markup {
     match preview.preview_expires_at {
         Some(at) => html! { (format::date(at.0)) " · " span.muted { (words::time_left(at, now)) } },
-        None => html! { "When its branch is deleted" },
+        None => html! { "Its branch is deleted" },
     }
 }
 
