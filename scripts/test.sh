@@ -60,7 +60,7 @@ build() {
 
 images() { "$binary" images build; }
 
-part_rust() { timeout 25m cargo nextest run --workspace --locked --no-fail-fast; }
+part_rust() { timeout 40m cargo nextest run --workspace --locked --no-fail-fast; }
 
 part_browser() { timeout 15m npm --prefix e2e test; }
 

@@ -40,7 +40,7 @@ async fn branches_tags_force_pushes_and_large_ones_are_stored_and_not_deployed()
     house.clone_into("work").await;
     let first = house.commit("work", "a.html", b"a", "On a branch").await;
     let text = house.git("work", &["push", "origin", "HEAD:refs/heads/feature/one"]).await.fine();
-    assert!(text.contains("remote: Stored. Only main is deployed."), "{text}");
+    assert!(text.contains("remote: Stored. Only main goes live;"), "{text}");
     assert_eq!(house.at("refs/heads/feature/one").await, Some(first.clone()));
 
     house.git("work", &["tag", "v1"]).await.fine();
