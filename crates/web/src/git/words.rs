@@ -136,7 +136,11 @@ fn end_of(step: &Step) -> Option<String> {
 
 /// Other branches and tags.
 pub fn not_deployed() -> Vec<String> {
-    vec![String::new(), format!("Stored. Only {} goes live; a preview of this branch follows by itself.", hosting::git::BRANCH), String::new()]
+    vec![
+        String::new(),
+        format!("Stored. Only {} goes live; a preview of this branch follows by itself.", hosting::git::BRANCH),
+        String::new(),
+    ]
 }
 
 /// The site's branch cannot be removed.

@@ -222,7 +222,9 @@ async fn what_happens_to_containers_is_seen_told_and_mended() {
     assert!(seen.reason.contains("visitors"), "{}", seen.reason);
     assert!(seen.outside.unwrap().failures >= 2);
     until_noted(hosting, &site, incidents::EDGE, Cause::NoAnswer, true).await;
-    docker(&["network", "connect", &public, &www]).await;
+    // With the name by which the edge knows it, as Compose connects it.
+    let alias = hosting::compose::edge_alias(&stack.reload(&site.id).await.unwrap(), "www");
+    docker(&["network", "connect", "--alias", &alias, &public, &www]).await;
     until_running(hosting, &site, Duration::from_secs(45), "reachable again").await;
     until_noted(hosting, &site, incidents::EDGE, Cause::NoAnswer, false).await;
     stack.tear_down().await;

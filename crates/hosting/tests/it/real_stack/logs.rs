@@ -34,6 +34,8 @@ echo "url postgres://user:$P@db/site?x=$(printf '%s' "$P" | perl -ne 's/(.)/spri
 printf 'coloured %s\033[1m%s\n' "$(printf '%s' "$P" | cut -c1-16)" "$(printf '%s' "$P" | cut -c17-)"
 printf 'the end of a long line %s%s\n' "$(perl -e 'print "y" x 16350')" "$P"
 echo "PHP Fatal error:  no" >&2
+# The two outputs reach Docker by ways of their own: without a pause their order is chance.
+sleep 1
 seq 1 5 | sed 's/^/GET \/last 200 /'
 "#;
 
