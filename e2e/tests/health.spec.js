@@ -46,9 +46,13 @@ test('a frozen service is an error', async ({ visit }) => {
   await page.goto(`/sites/${siteId()}`);
   const www = await container(siteId(), 'www');
   await docker('pause', www);
-  await expect(state(page)).toHaveText('Error', { timeout: 3000 });
-  await expect(health(page)).toContainText('Www is paused');
-  await docker('unpause', www);
+  try {
+    await expect(state(page)).toHaveText('Error', { timeout: 3000 });
+    await expect(health(page)).toContainText('Www is paused');
+  } finally {
+    // The tests after this one live on the same site.
+    await docker('unpause', www);
+  }
   await expect(state(page), 'without waiting for the next health check').toHaveText('Running', { timeout: 3000 });
 });
 

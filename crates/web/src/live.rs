@@ -5,8 +5,9 @@
 //! through the usual routes with the usual checks. Programs that listen in also get events (`deployment`), which say in a few fields
 //! what happened; those go to rooms whose every member may see that. Whoever's session ends is disconnected within half a minute.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use accounts::{Actor, Client, CustomerId};
@@ -22,6 +23,7 @@ use socketioxide::extract::{AckSender, Data, HttpExtension, SocketRef};
 use socketioxide::handler::ConnectHandler;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -38,6 +40,10 @@ const PATH: &str = "/live/socket.io";
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Rooms that one connection may ask for at once.
 const MOST_ROOMS: usize = 50;
+/// A page takes no longer than this from being rendered to having joined its rooms.
+const MISSED_AT_MOST: Duration = Duration::from_secs(5);
+/// Signals that are kept for those who join; a busy house has fewer in five seconds.
+const MOST_RECENT: usize = 4096;
 /// Messages to us are lists of rooms: nothing large.
 const LARGEST_MESSAGE: u64 = 16 * 1024;
 
@@ -48,6 +54,29 @@ pub type Channel = MethodRouter<App>;
 #[derive(Clone)]
 pub struct Live {
     io: SocketIo,
+    recent: Arc<Recent>,
+}
+
+/// What changed in the last seconds. A page is rendered before its connection is there: whoever joins hears again what they may have
+/// missed in between.
+#[derive(Debug, Default)]
+struct Recent(Mutex<VecDeque<(Instant, Signal)>>);
+
+impl Recent {
+    fn note(&self, signal: &Signal) {
+        let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while recent.len() >= MOST_RECENT || recent.front().is_some_and(|(at, _)| at.elapsed() > MISSED_AT_MOST) {
+            recent.pop_front();
+        }
+        recent.push_back((Instant::now(), signal.clone()));
+    }
+
+    /// The topics of a room, each once.
+    fn topics_of(&self, room: &str) -> BTreeSet<String> {
+        let recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = recent.iter().filter(|(at, signal)| signal.room == room && signal.event.is_none() && at.elapsed() <= MISSED_AT_MOST);
+        fresh.map(|(_, signal)| signal.topic.clone()).collect()
+    }
 }
 
 /// What is needed to recognise a connection's member again.
@@ -73,6 +102,8 @@ impl Live {
             .ws_max_message_size(usize::try_from(LARGEST_MESSAGE).unwrap_or(usize::MAX))
             .build_svc();
         let listening = app.clone();
+        let recent = Arc::new(Recent::default());
+        let heard = recent.clone();
         // In a middleware, which runs before the client hears that it is connected: a `join` that came earlier than its
         // handler would be dropped, and its page would wait forever.
         let listen = async move |socket: SocketRef| {
@@ -84,7 +115,12 @@ impl Live {
                             ack: AckSender| {
                     for room in rooms.into_iter().take(MOST_ROOMS) {
                         match may_join(&listening, &actor, &room).await {
-                            Ok(()) => socket.join(room),
+                            Ok(()) => {
+                                socket.join(room.clone());
+                                for topic in heard.topics_of(&room) {
+                                    let _ = socket.emit("changed", &json!({ "topic": topic }));
+                                }
+                            }
                             Err(error) => debug!("a live connection may not join a room: {error}"),
                         }
                     }
@@ -96,7 +132,7 @@ impl Live {
         };
         io.ns("/", (async || ()).with(listen));
         let channel = any_service(service).layer(from_fn_with_state(app.clone(), give_ticket));
-        (Live { io }, channel)
+        (Live { io, recent }, channel)
     }
 
     /// Passes signals on and disconnects whoever is no longer signed in, until `stop`.
@@ -123,6 +159,8 @@ impl Live {
     }
 
     async fn pass_on(&self, signal: &Signal) {
+        // Before it is sent: who joins meanwhile hears it twice rather than never.
+        self.recent.note(signal);
         let room = self.io.to(signal.room.clone());
         let sent = match &signal.event {
             Some(event) => room.emit(event.name, &event.data).await,

@@ -70,6 +70,20 @@ async fn signals_reach_those_who_may_hear_them_and_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changed_while_a_page_was_on_its_way_is_heard_when_it_joins() {
+    let test = TestApp::start().await;
+    let (mine, theirs) = (test.customer("Mine").await, test.customer("Theirs").await);
+    let me = test.passwordless(Role::Customer { customer: mine.clone(), standing: accounts::Standing::Owner }).await;
+    test.app.bus.signal(format!("customer:{theirs}"), "secret");
+    for _ in 0..3 {
+        test.app.bus.signal(format!("customer:{mine}"), "sites");
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let connection = Connection::open(&test, &me, &format!("[\"customer:{mine}\",\"customer:{theirs}\"]")).await;
+    assert_eq!(connection.hear_all().await, ["42[\"changed\",{\"topic\":\"sites\"}]"], "once, and nothing of others");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn programs_in_the_room_of_a_site_hear_how_its_deployments_stand() {
     let test = TestApp::start().await;
     let (mine, theirs) = (test.customer("Mine").await, test.customer("Theirs").await);
