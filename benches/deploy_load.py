@@ -38,11 +38,11 @@ async def pushes(house, site, domain, copy):
     for task in tasks:
         task.cancel()
     early, twice = 0, 0
+    served = [found["served_at"] / 1000 for found in ended]
     for socket in sockets:
-        for found in ended:
-            after = [cut - found["served_at"] / 1000 for cut in socket.cuts if -30 < cut - found["served_at"] / 1000 < DRAIN + 8]
-            early += sum(seconds < DRAIN - 0.5 for seconds in after)
-            twice += len([seconds for seconds in after if seconds >= DRAIN - 0.5]) != 1
+        # Each cut belongs to the end of one deployment's drain; any other one came too early.
+        early += sum(not any(DRAIN - 0.5 <= cut - at < DRAIN + 8 for at in served) for cut in socket.cuts)
+        twice += sum(sum(DRAIN - 0.5 <= cut - at < DRAIN + 8 for cut in socket.cuts) != 1 for at in served)
     return visitors, early, twice, sum(socket.refused for socket in sockets)
 
 

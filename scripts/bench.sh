@@ -5,7 +5,7 @@
 . "$(dirname "$0")/common.sh"
 
 if [ $# = 0 ]; then
-  set -- redact idle_memory create_site site_page twenty_sites watch_idle health_status health_restart health_live
+  set -- redact idle_memory create_site site_page twenty_sites watch_idle health_status health_restart health_live deploy_time deploy_load hundred_pushes
   [ -z "${ALL:-}" ] || set -- "$@" build_time
 fi
 for name in "$@"; do [ -f "benches/$name.py" ] || fail "there is no benchmark \`$name\`: benches/*.py"; done
