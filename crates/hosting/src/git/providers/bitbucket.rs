@@ -109,12 +109,7 @@ impl Provider for Bitbucket {
     }
 
     fn push_first<'a>(&'a self, place: Place<'a>, commit: &'a str) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            match self.head(place, crate::git::BRANCH).await? {
-                Some(_) => Ok(()),
-                None => transport::push_first(&self.git, place, commit).await,
-            }
-        })
+        Box::pin(transport::push_first(self, &self.git, place, commit))
     }
 
     fn register_webhook<'a>(&'a self, place: Place<'a>, webhook: &'a Webhook) -> BoxFuture<'a, Result<Registered>> {

@@ -7,7 +7,7 @@ use kit::exec::Command;
 use kit::secrets::Secret;
 use kit::{Context, Error, Result};
 
-use super::{Address, Place};
+use super::{Address, Place, Provider};
 use crate::git::{self, BRANCH};
 
 /// A fetch or a push may take so long.
@@ -100,8 +100,11 @@ impl Access {
     }
 }
 
-/// Pushes `commit` as the first one of the site's branch.
-pub(super) async fn push_first(access: &Access, place: Place<'_>, commit: &str) -> Result<()> {
+/// Pushes `commit` as the first one of the site's branch; one that has commits is left as it is.
+pub(super) async fn push_first(provider: &dyn Provider, access: &Access, place: Place<'_>, commit: &str) -> Result<()> {
+    if provider.head(place, BRANCH).await?.is_some() {
+        return Ok(());
+    }
     let url = &place.repository.clone_url;
     let pushed = access.git(place.bare, url).args(["push", "--quiet", "--", url, &format!("{commit}:refs/heads/{BRANCH}")]).run().await;
     pushed.map_err(|error| access.failed("pushing the first commit", &error)).map(|_| ())
