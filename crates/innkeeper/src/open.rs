@@ -1,5 +1,6 @@
 //! Builds the [`App`] from the settings: the one place that joins all parts.
 
+use events::Events;
 use hosting::{Hosting, Ingredients};
 use kit::bus::Bus;
 use kit::db::migrations;
@@ -51,6 +52,12 @@ pub async fn app(config: Config) -> Result<App> {
         public_url: config.server.public_url.to_string(),
         data: config.server.data.clone(),
     })?;
+    let events = Events::open(events::Ingredients {
+        db: db.clone(),
+        clock: clock.clone(),
+        bus: bus.clone(),
+        config: config.events.clone(),
+    })?;
     let started_at = clock.now();
-    Ok(App::new(Parts { config, db, clock, key, bus, mailer, hosting, started_at }))
+    Ok(App::new(Parts { config, db, clock, key, bus, mailer, hosting, events, started_at }))
 }

@@ -36,6 +36,8 @@ pub struct Parts {
     pub mailer: Mailer,
     /// The sites' side: Docker, git, the edge.
     pub hosting: hosting::Hosting,
+    /// What customers and people do.
+    pub events: events::Events,
     /// When this process started.
     pub started_at: Timestamp,
 }

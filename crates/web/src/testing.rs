@@ -118,7 +118,15 @@ impl TestApp {
             data: folder.path().to_owned(),
         })
         .expect("hosting opens without Docker");
-        let app = App::new(Parts { config, db: db.db.clone(), clock: clock.clone(), key, bus, mailer, hosting, started_at: clock.now() });
+        let events = events::Events::open(events::Ingredients {
+            db: db.db.clone(),
+            clock: clock.clone(),
+            bus: bus.clone(),
+            config: config.events.clone(),
+        })
+        .expect("the default settings of events are right");
+        let parts = Parts { config, db: db.db.clone(), clock: clock.clone(), key, bus, mailer, hosting, events, started_at: clock.now() };
+        let app = App::new(parts);
 
         let stop = CancellationToken::new();
         tokio::spawn(crate::serve(app.clone(), listener, stop.clone()));

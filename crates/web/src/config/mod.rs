@@ -58,6 +58,8 @@ pub struct Config {
     pub edge: EdgeConfig,
     /// Where sites live and how many there may be.
     pub hosting: HostingConfig,
+    /// What customers and people do: what is taken in, and for how long it is kept.
+    pub events: events::Config,
     /// Repositories at GitHub.
     pub github: GithubConfig,
     /// Repositories at Bitbucket Cloud.
@@ -154,7 +156,7 @@ impl Config {
             .map(|(field, message, _)| FieldError { field: field.to_owned(), message: message.to_owned() })
             .collect();
         let providers = validate_providers(self.hosting.repositories, &self.github, &self.bitbucket);
-        for section in [self.edge.validate(), self.hosting.validate(), providers] {
+        for section in [self.edge.validate(), self.hosting.validate(), self.events.validate(), providers] {
             match section {
                 Err(Error::Invalid(more)) => wrong.extend(more),
                 other => other?,

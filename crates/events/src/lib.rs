@@ -1,0 +1,13 @@
+//! Events: what customers and people do, taken in from anyone's SDK, kept, and counted by the day.
+
+pub mod catalogue;
+mod config;
+pub mod day;
+mod event;
+pub mod rollups;
+mod store;
+
+pub use config::Config;
+pub use day::{Calendar, Day};
+pub use event::{Event, EventId, EventName, Identity, NewEvent, Outcome, Source};
+pub use store::{Events, Filter, Ingredients};

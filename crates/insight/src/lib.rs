@@ -1,0 +1,1 @@
+//! What events say about customers: health scores that explain themselves, churn, segments.

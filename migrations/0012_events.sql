@@ -1,0 +1,132 @@
+-- What customers and people do: raw events in blocks, and roll-ups that are written in the same transaction.
+
+-- Customers and people as events see them, under short numbers. A person may belong to a customer, and may have turned out to be
+-- another person (merged_into, always the last one of a chain).
+create table subject (
+  no bigint not null primary key,
+  kind text not null check (kind in ('customer', 'person')),
+  -- for customers: which; for people: whose they are, when it is known
+  customer_id text references customer (id),
+  merged_into bigint references subject (no),
+  first_at bigint not null,
+  last_day bigint not null,
+  -- of people: what `identify` said, as JSON; of customers: what `group` said
+  traits text not null
+);
+create unique index subject_of_customer on subject (customer_id) where kind = 'customer';
+create index subject_by_customer on subject (customer_id, no);
+create index subject_by_merge on subject (merged_into) where merged_into is not null;
+create index subject_by_last_day on subject (kind, last_day, no);
+
+-- The names (distinct ids) under which people are known to senders.
+create table subject_name (
+  name text not null primary key,
+  subject bigint not null references subject (no)
+);
+create index subject_name_by_subject on subject_name (subject);
+
+-- Words that repeat: names of events, sources, features, sites.
+create table event_word (
+  no bigint not null primary key,
+  kind text not null check (kind in ('name', 'source', 'feature')),
+  word text not null,
+  first_at bigint not null
+);
+create unique index event_word_by_word on event_word (kind, word);
+
+-- Raw events, many to a row, in compressed columns (crate `events`, module `block`).
+create table event_block (
+  no bigint not null primary key,
+  -- 0: as they came; 1: of one day, in the order (subject, time, seq)
+  level bigint not null,
+  -- UTC day of all events of a block of level 1; null at level 0
+  day bigint,
+  events bigint not null,
+  min_at bigint not null,
+  max_at bigint not null,
+  min_seq bigint not null,
+  max_seq bigint not null,
+  min_subject bigint not null,
+  max_subject bigint not null,
+  -- time, seq, subject, person, name, source
+  heads blob not null,
+  ids blob not null,
+  props blob not null
+);
+create index event_block_by_day on event_block (level, day, min_subject);
+create index event_block_by_time on event_block (max_at, min_at);
+create index event_block_by_seq on event_block (max_seq);
+
+-- Fingerprints of the ids of the last days, in sorted runs: what makes duplicates known.
+create table event_id_run (
+  run bigint not null,
+  -- the lowest fingerprint of this page, as 32 hexadecimal digits
+  low text not null,
+  day bigint not null,
+  events bigint not null,
+  -- sequence number after the last event whose fingerprint is in this run
+  through_seq bigint not null,
+  body blob not null,
+  primary key (run, low)
+);
+
+-- What a subject did on a calendar day of the house's time zone. A subject is the customer that the event names, else the person.
+create table subject_day (
+  day bigint not null,
+  subject bigint not null,
+  events bigint not null,
+  -- events that a person did, as the catalogue says
+  actions bigint not null,
+  logins bigint not null,
+  api_calls bigint not null,
+  tickets_opened bigint not null,
+  tickets_closed bigint not null,
+  builds_succeeded bigint not null,
+  builds_failed bigint not null,
+  deploys_succeeded bigint not null,
+  deploys_failed bigint not null,
+  ratings bigint not null,
+  -- sum of ratings, each mapped to 0..100
+  rating_points double precision not null,
+  primary key (day, subject)
+);
+create index subject_day_by_subject on subject_day (subject, day);
+
+create table subject_feature_day (
+  subject bigint not null,
+  day bigint not null,
+  feature bigint not null references event_word (no),
+  uses bigint not null,
+  primary key (subject, day, feature)
+);
+create index subject_feature_day_by_day on subject_feature_day (day, subject, feature);
+
+-- Invoices as invoice_issued and invoice_paid told of them.
+create table invoice (
+  subject bigint not null references subject (no),
+  invoice text not null,
+  issued_at bigint,
+  due_at bigint,
+  paid_at bigint,
+  -- in minor units
+  amount bigint,
+  currency text,
+  primary key (subject, invoice)
+);
+create index invoice_by_due on invoice (due_at);
+
+-- How often each kind of event came from each source on each day.
+create table event_day (
+  day bigint not null,
+  name bigint not null references event_word (no),
+  source bigint not null references event_word (no),
+  events bigint not null,
+  primary key (day, name, source)
+);
+
+-- Bumped when roll-ups of a customer changed; what keeps scores for lists reads it.
+create table customer_changed (
+  customer_id text not null primary key references customer (id),
+  at bigint not null
+);
+create index customer_changed_by_time on customer_changed (at);
