@@ -113,6 +113,11 @@ impl Events {
         history::of_customer(&self.0.ingredients.db, customer, from, to).await
     }
 
+    /// Makes all counts of days anew from the raw events that are there. Done by itself when the time zone changes.
+    pub async fn recount(&self) -> Result<()> {
+        recount::by_writer(&self.0).await
+    }
+
     /// How the writer fares.
     pub fn vitals(&self) -> Vitals {
         self.0.vitals.read(self.0.ingredients.clock.now(), self.0.queue.waiting_bytes())
