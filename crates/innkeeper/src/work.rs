@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use events::Events;
 use hosting::Hosting;
 use hosting::archive::PurgeArchives;
 use hosting::deployments::status::TellProvider;
@@ -26,6 +27,12 @@ pub struct Work(pub App);
 impl AsRef<Hosting> for Work {
     fn as_ref(&self) -> &Hosting {
         &self.0.hosting
+    }
+}
+
+impl AsRef<Events> for Work {
+    fn as_ref(&self) -> &Events {
+        &self.0.events
     }
 }
 
@@ -90,7 +97,8 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(Leftovers)
         .reconciler(Certificates::default())
         .reconciler(Previews::default())
-        .reconciler(Templates);
+        .reconciler(Templates)
+        .reconciler(events::Tidy);
     of(app, registry)
 }
 
