@@ -28,12 +28,13 @@ struct Whole {
     ingredients: Ingredients,
     /// Whoever computes all scores does so alone.
     recomputing: tokio::sync::Mutex<()>,
+    factor_means: health::Cache,
 }
 
 impl Insight {
     /// Joins the parts and starts nothing.
     pub fn open(ingredients: Ingredients) -> Insight {
-        Insight(Arc::new(Whole { ingredients, recomputing: tokio::sync::Mutex::new(()) }))
+        Insight(Arc::new(Whole { ingredients, recomputing: tokio::sync::Mutex::new(()), factor_means: health::Cache::default() }))
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -48,11 +49,21 @@ impl Insight {
         &self.0.ingredients.bus
     }
 
+    pub(crate) fn factor_means(&self) -> &health::Cache {
+        &self.0.factor_means
+    }
+
     pub(crate) fn recomputing(&self) -> &tokio::sync::Mutex<()> {
         &self.0.recomputing
     }
 
     pub(crate) fn events(&self) -> &Events {
         &self.0.ingredients.events
+    }
+}
+
+impl AsRef<Insight> for Insight {
+    fn as_ref(&self) -> &Insight {
+        self
     }
 }

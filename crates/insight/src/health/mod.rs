@@ -5,11 +5,13 @@
 
 mod customer;
 mod current;
+mod dry_run;
 mod figures;
 mod kept;
 pub mod model;
 pub mod models;
 mod movement;
+mod overview;
 mod refresh;
 mod score;
 mod scorer;
@@ -23,8 +25,11 @@ use kit::Timestamp;
 
 pub use current::{distribution, list, standings};
 pub use customer::of_customer;
+pub use dry_run::{Changed, DryRun, dry_run};
 pub use model::{Measure, Missing, Model, Rule, VersionNo};
 pub use movement::{MovedBy, Movement, NextAction};
+pub(crate) use overview::Cache;
+pub use overview::{BandsOfDay, FactorMean, bands_by_day, factor_means, tens};
 pub use refresh::{Recomputed, Scores, recompute, refresh_changed};
 pub use score::{Band, Factor, Raw, Score};
 pub use sentences::formula;
