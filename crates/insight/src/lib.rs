@@ -1,1 +1,48 @@
 //! What events say about customers: health scores that explain themselves, churn, segments.
+
+pub mod health;
+
+use std::sync::Arc;
+
+use events::Events;
+use kit::bus::Bus;
+use kit::{Clock, Db};
+
+/// What [`Insight`] is made of.
+pub struct Ingredients {
+    /// The database.
+    pub db: Db,
+    /// Where "now" comes from.
+    pub clock: Clock,
+    /// Hears that scores changed: room `operators`, topic `health`.
+    pub bus: Bus,
+    /// What customers and people do.
+    pub events: Events,
+}
+
+/// Health, churn, segments, tasks of one house. Cheap to clone.
+#[derive(Clone)]
+pub struct Insight(Arc<Ingredients>);
+
+impl Insight {
+    /// Joins the parts and starts nothing.
+    pub fn open(ingredients: Ingredients) -> Insight {
+        Insight(Arc::new(ingredients))
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(crate) fn bus(&self) -> &Bus {
+        &self.0.bus
+    }
+
+    pub(crate) fn events(&self) -> &Events {
+        &self.0.events
+    }
+}
