@@ -1,6 +1,9 @@
 //! What events say about customers: health scores that explain themselves, churn, segments.
 
+mod config;
 pub mod health;
+
+pub use config::Config;
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ mod breakdown;
 mod trend;
 
 pub(crate) use breakdown::{Asked, breakdown, next_action};
-pub(crate) use trend::{as_csv, trend};
+pub(crate) use trend::{as_file, trend};
 
 use events::Day;
 use insight::health::{Band, Health, Standing};
@@ -15,7 +15,7 @@ use ui::chart::{self, Level, Sparkline};
 use ui::format;
 
 /// Why there is no score, or no change of one.
-pub(crate) const UNHEARD: &str = "Nothing was heard of this customer yet";
+pub(crate) const UNHEARD: &str = "No events have come in yet";
 const TOO_YOUNG: &str = "There was no score then";
 
 /// Colour and shape of a band.

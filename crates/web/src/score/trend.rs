@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use events::Day;
 use insight::health::{Health, Trend};
 use maud::{Markup, html};
@@ -75,8 +77,14 @@ fn summary(trend: &Trend, days: &[Day], values: &[f64]) -> String {
     format!("From {} on {} to {} now.{slope}", format::decimal(*first, 0), long(*day), format::decimal(*last, 0))
 }
 
-/// The figures of the chart: a line for each day with its score.
-pub(crate) fn as_csv(trend: &Trend) -> String {
+/// Scores by day as a file.
+pub(crate) fn as_file(health: &Health) -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"health.csv\"")];
+    (headers, as_csv(&health.trend)).into_response()
+}
+
+/// A line for each day with its score.
+fn as_csv(trend: &Trend) -> String {
     let mut text = String::from("day,score,model_version\r\n");
     for point in &trend.points {
         let points = point.points.map(|points| format!("{points:.2}")).unwrap_or_default();

@@ -2,8 +2,7 @@
 
 use accounts::{Actor, Customer, CustomerId, customers};
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use insight::health::{self, Health};
 use maud::{Markup, html};
 use ui::card::{self, Card, Stat};
@@ -110,11 +109,5 @@ fn facts(customer: &Customer) -> Markup {
 /// The customer's scores by day as a file.
 pub async fn health_csv(State(app): State<App>, Caller(actor): Caller, Path(id): Path<CustomerId>) -> Answer<Response> {
     let health = health::of_customer(&app.insight, &actor.scope(), &id).await?;
-    Ok(as_file(&health))
-}
-
-/// Scores by day as a file.
-pub(crate) fn as_file(health: &Health) -> Response {
-    let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"health.csv\"")];
-    (headers, score::as_csv(&health.trend)).into_response()
+    Ok(score::as_file(&health))
 }

@@ -1,12 +1,15 @@
 //! The list of customers as a file: all pages of it, sent as they are read.
 
+use std::io;
+
 use accounts::{MAX_PAGE, Scope};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use insight::health::{self, Listed, Query as HealthQuery, Standing};
+use tracing::warn;
 
 use super::Asked;
 use crate::app::App;
@@ -27,15 +30,21 @@ pub async fn export(State(app): State<App>, Caller(actor): Caller, Query(asked):
     let parts = stream::try_unfold(state, async |(app, scope, ready)| {
         let Some((text, next)) = ready else { return Ok(None) };
         let ready = match next {
-            Some(query) => Some(part(&app, &scope, query).await?),
+            Some(query) => Some(part(&app, &scope, query).await.map_err(cut_short)?),
             None => None,
         };
-        Ok::<_, kit::Error>(Some((text, (app, scope, ready))))
+        Ok::<_, io::Error>(Some((text, (app, scope, ready))))
     });
     let headings = stream::once(async { Ok(HEADINGS.to_owned()) });
-    let body = Body::from_stream(futures_util::StreamExt::chain(headings, parts));
+    let body = Body::from_stream(headings.chain(parts));
     let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"customers.csv\"")];
     Ok((headers, body).into_response())
+}
+
+/// The connection is cut, so that half a file is not taken for a whole one.
+fn cut_short(error: kit::Error) -> io::Error {
+    warn!("the export of customers was cut short: {error}");
+    io::Error::other("cut short")
 }
 
 /// The lines of one page, and what to ask for the next.
