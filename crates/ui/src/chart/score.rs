@@ -31,6 +31,15 @@ impl Level {
         }
     }
 
+    fn name(self) -> &'static str {
+        match self {
+            Level::Good => "good",
+            Level::Middling => "middling",
+            Level::Poor => "poor",
+            Level::Unknown => "unknown",
+        }
+    }
+
     fn shape(self) -> PreEscaped<String> {
         let drawing = match self {
             Level::Good => r#"<circle cx="5" cy="5" r="4"/>"#,
@@ -83,12 +92,12 @@ pub fn score(score: &Score<'_>) -> Markup {
     }
 }
 
-/// Shows a score in a table: the figure beside the shape and word of its level.
+/// Shows a score in a table: the figure beside the shape and word of its level. The shape comes from the style sheet: there are many.
 pub fn score_cell(score: Option<f64>, level: Level, word: &str, missing: &str) -> Markup {
     match score.filter(|score| score.is_finite()) {
         Some(score) => html! {
             span.score-cell data-tone=(level.tone().name()) {
-                span.score-cell-figure { (format::decimal(score, 0)) } span.score-cell-word { (level.shape()) (word) }
+                span.score-cell-figure { (format::decimal(score, 0)) } span.score-cell-word data-level=(level.name()) { (word) }
             }
         },
         None => card::missing(missing),

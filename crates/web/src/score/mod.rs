@@ -48,7 +48,7 @@ pub(crate) fn spark(standing: Option<&Standing>) -> Markup {
     let last = values.iter().rfind(|value| value.is_finite()).map_or(format::MISSING.to_owned(), |last| format::decimal(*last, 0));
     let label = format!("Health over the last {} days, now {last}", values.len());
     let tone = level(standing.and_then(|standing| standing.band)).tone();
-    html! { div.spark-cell { (chart::sparkline(Sparkline { values: &values, label: &label, tone, from_zero: false })) } }
+    html! { div.spark-cell { (chart::sparkline(Sparkline { values: &values, label: &label, tone, bare: true, ..Sparkline::default() })) } }
 }
 
 /// The factor that moved a score most within a week, in a list.
