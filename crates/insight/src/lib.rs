@@ -1,6 +1,14 @@
 //! What events say about customers: health scores that explain themselves, churn, segments.
 
+pub mod churn;
 pub mod health;
+pub mod notes;
+pub mod owners;
+pub mod plays;
+pub mod segments;
+pub mod tasks;
+
+mod staff;
 
 use std::sync::Arc;
 
@@ -44,5 +52,11 @@ impl Insight {
 
     pub(crate) fn events(&self) -> &Events {
         &self.0.events
+    }
+}
+
+impl AsRef<Insight> for Insight {
+    fn as_ref(&self) -> &Insight {
+        self
     }
 }
