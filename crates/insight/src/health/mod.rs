@@ -3,10 +3,13 @@
 //! A score is computed from roll-ups whenever it is asked for ([`of_customer`]). Lists read a table of current scores ([`list`]) that a
 //! reconciler keeps fresh. What a score was on past days is kept by a snapshot each day.
 
+mod figures;
 pub mod model;
-pub mod movement;
-pub mod score;
-pub mod trend;
+mod movement;
+mod score;
+mod scorer;
+mod sentences;
+mod trend;
 
 use accounts::{Customer, CustomerId, Page, Scope};
 use events::Day;
@@ -16,6 +19,7 @@ use crate::Insight;
 pub use model::{Measure, Missing, Model, Rule, VersionNo};
 pub use movement::{MovedBy, Movement, NextAction};
 pub use score::{Band, Factor, Raw, Score};
+pub use sentences::formula;
 pub use trend::{Point, Trend};
 
 /// A customer's health in full, as its page and the API show it.

@@ -1,6 +1,6 @@
 //! Health models as data: which factors there are, what each is made from, and how much it weighs.
 
-use kit::{Timestamp, text_enum};
+use kit::{Error, FieldError, Result, Timestamp, text_enum};
 use serde::{Deserialize, Serialize};
 
 /// The number of a published version of a model; unique in the house, never changed once published.
@@ -158,4 +158,93 @@ pub struct Model {
     pub published_by: String,
     /// Why, as they said.
     pub note: String,
+}
+
+/// A model has at most so many factors.
+pub const MOST_RULES: usize = 12;
+/// No window is longer than so many days.
+pub const MOST_DAYS: u32 = 120;
+/// A model has at most so many named features in a rule.
+pub const MOST_FEATURES: usize = 100;
+
+impl Measure {
+    /// The stored name of its kind.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Measure::Count { .. } => "count",
+            Measure::Penalty { .. } => "penalty",
+            Measure::ActiveDays { .. } => "active_days",
+            Measure::ActiveWeeks { .. } => "active_weeks",
+            Measure::Features { .. } => "features",
+            Measure::Success { .. } => "success",
+            Measure::Invoices { .. } => "invoices",
+            Measure::Momentum { .. } => "momentum",
+            Measure::Ratings { .. } => "ratings",
+        }
+    }
+}
+
+/// Checks what a model's author wrote and names every field that is wrong, such as `rules.2.weight`.
+pub fn check(rules: &[Rule]) -> Result<()> {
+    let mut wrong = Vec::new();
+    if rules.is_empty() || rules.len() > MOST_RULES {
+        wrong.push(FieldError { field: "rules".to_owned(), message: format!("must be 1 to {MOST_RULES}") });
+    }
+    for (at, rule) in rules.iter().enumerate() {
+        let mut complain =
+            |field: &str, message: &str| wrong.push(FieldError { field: format!("rules.{at}.{field}"), message: message.to_owned() });
+        let is_key = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+        if !(1..=32).contains(&rule.key.len()) || !rule.key.chars().all(is_key) {
+            complain("key", "must have 1 to 32 lower-case letters, digits and _");
+        } else if rules[..at].iter().any(|earlier| earlier.key == rule.key) {
+            complain("key", "is used by another factor");
+        }
+        if rule.label.trim().is_empty() || rule.label.chars().count() > 60 || rule.label.chars().any(char::is_control) {
+            complain("label", "must have 1 to 60 letters");
+        }
+        if !(rule.weight > 0.0 && rule.weight <= 1000.0) {
+            complain("weight", "must be more than 0 and at most 1000");
+        }
+        check_measure(&rule.measure, &mut complain);
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
+}
+
+fn check_measure(measure: &Measure, complain: &mut impl FnMut(&str, &str)) {
+    let (days, weeks) = match measure {
+        Measure::Count { days, .. }
+        | Measure::Penalty { days, .. }
+        | Measure::ActiveDays { days, .. }
+        | Measure::Features { days, .. }
+        | Measure::Success { days, .. }
+        | Measure::Invoices { days }
+        | Measure::Ratings { days } => (*days, 1),
+        // It looks back twice as far.
+        Measure::Momentum { days, .. } => (days.saturating_mul(2), 1),
+        Measure::ActiveWeeks { weeks } => (1, *weeks),
+    };
+    if !(1..=MOST_DAYS).contains(&days) {
+        complain("measure.days", "must be 1 to 120, of a trend 1 to 60");
+    }
+    if !(1..=17).contains(&weeks) {
+        complain("measure.weeks", "must be 1 to 17");
+    }
+    let is_amount = |amount: f64| amount > 0.0 && amount <= 1e9;
+    match measure {
+        Measure::Count { full, .. } | Measure::ActiveDays { full, .. } if !is_amount(*full) => {
+            complain("measure.full", "must be more than 0");
+        }
+        Measure::Penalty { each, .. } if !is_amount(*each) => complain("measure.each", "must be more than 0"),
+        Measure::Features { of, only, .. } => {
+            if of.is_some_and(|of| !(1..=10_000).contains(&of)) {
+                complain("measure.of", "must be 1 to 10000");
+            }
+            let is_name = |name: &String| (1..=200).contains(&name.len()) && !name.chars().any(char::is_control);
+            let is_twice = only.iter().enumerate().any(|(at, name)| only[..at].contains(name));
+            if only.len() > MOST_FEATURES || !only.iter().all(is_name) || is_twice {
+                complain("measure.only", "must be up to 100 different names of features");
+            }
+        }
+        _ => {}
+    }
 }
