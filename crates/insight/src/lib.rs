@@ -1,7 +1,15 @@
 //! What events say about customers: health scores that explain themselves, churn, segments.
 
-mod config;
+pub mod churn;
 pub mod health;
+pub mod notes;
+pub mod owners;
+pub mod plays;
+pub mod segments;
+pub mod tasks;
+
+mod config;
+mod staff;
 
 pub use config::Config;
 
@@ -47,5 +55,11 @@ impl Insight {
 
     pub(crate) fn events(&self) -> &Events {
         &self.0.events
+    }
+}
+
+impl AsRef<Insight> for Insight {
+    fn as_ref(&self) -> &Insight {
+        self
     }
 }

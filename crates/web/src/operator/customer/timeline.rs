@@ -5,6 +5,7 @@ use accounts::{Actor, CustomerId, customers};
 use axum::extract::State;
 use events::{Event, Filter};
 use hosting::sites::{self, SiteFilter};
+use insight::notes;
 use kit::Timestamp;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -202,7 +203,17 @@ async fn gather(
     let until = before.map_or(Timestamp(i64::MAX), |edge| edge.at);
     let mut others = Vec::new();
     if kind.with_notes {
-        // NOTES
+        let notes = notes::between(&app.db, actor, customer, (Timestamp(i64::MIN), until), NOTES).await?;
+        if notes.len() >= NOTES as usize {
+            edge = deeper(edge, notes.last().map(|note| Edge { at: note.created_at, seq: i64::MIN }));
+        }
+        others.extend(notes.into_iter().map(|note| Moment {
+            icon: Some(icon::pencil()),
+            tone: Tone::Accent,
+            title: html! { "Note by " (note.author_name) },
+            text: note.body.into(),
+            at: note.created_at.0,
+        }));
     }
     if kind.with_sites {
         let of_customer = SiteFilter { customer: Some(customer.clone()), limit: SITES, ..SiteFilter::default() };
