@@ -59,11 +59,6 @@ pub(crate) fn moved_by(standing: Option<&Standing>) -> Markup {
     }
 }
 
-/// A change since some days ago.
-pub(crate) fn change(change: Option<f64>) -> Markup {
-    chart::tendency(change, TOO_YOUNG)
-}
-
 /// A change since some days ago, of a customer in a list.
 pub(crate) fn change_of(standing: Option<&Standing>, pick: fn(&Standing) -> Option<f64>) -> Markup {
     chart::tendency(standing.and_then(pick), TOO_YOUNG)

@@ -10,6 +10,7 @@ use accounts::{Customer, Permission};
 use asked::{MONTH, NAME, SCORE, SEEN, SINCE, TREND, WEEK};
 use axum::extract::State;
 use insight::health::{self, Band, Distribution, Listed};
+use insight::segments::{self, Segment};
 use maud::{Markup, html};
 use ui::badge::{self, Tone};
 use ui::button::{self, Button, Kind};
@@ -38,6 +39,7 @@ struct Shown {
     rows: Vec<Listed>,
     next: Option<String>,
     distribution: Distribution,
+    segments: Vec<Segment>,
     may_create: bool,
 }
 
@@ -49,6 +51,7 @@ pub async fn list(State(app): State<App>, Caller(actor): Caller, view: View, Que
         rows: page.items,
         next: page.next,
         distribution: health::distribution(&app.insight, &scope).await?,
+        segments: segments::list(&app.insight, &actor).await?,
         may_create: actor.can(Permission::ManageCustomers),
     };
     let table = show(&asked, &shown);
@@ -110,7 +113,7 @@ fn show(asked: &Asked, shown: &Shown) -> Markup {
                 },
                 ..Search::default()
             }),
-            chips: &chips(asked, &shown.distribution),
+            chips: &chips(asked, shown),
             csv: &asked.address(CSV, |_| {}),
             ..Toolbar::default()
         }),
@@ -138,20 +141,29 @@ fn row(listed: &Listed) -> Row<'static> {
     Row { faded: customer.is_suspended(), ..Row::link(format!("{PLACE}/{}", customer.id), cells) }
 }
 
-/// A chip for each band with how many are in it, and one for those that fall fast.
-fn chips(asked: &Asked, found: &Distribution) -> Vec<Chip<'static>> {
+/// A chip for each band with how many are in it, one for those that fall fast, and one for each saved segment.
+fn chips<'a>(asked: &Asked, shown: &'a Shown) -> Vec<Chip<'a>> {
+    let found = &shown.distribution;
     let in_band = |label: &'static str, band: Option<Band>, count: i64| {
         let word = band.map_or("", Band::as_str);
         Chip::counted(label, asked.address(PLACE, |to| to.band = word.to_owned()), asked.band() == band, count)
     };
     let other = if asked.is_falling() { "" } else { "yes" };
-    vec![
+    let mut chips = vec![
         in_band("All", None, found.healthy + found.at_risk + found.churning + found.unknown),
         in_band("Healthy", Some(Band::Healthy), found.healthy),
         in_band("At risk", Some(Band::AtRisk), found.at_risk),
         in_band("Churning", Some(Band::Churning), found.churning),
         Chip::new("Falling fast", asked.address(PLACE, |to| to.falling = other.to_owned()), asked.is_falling()),
-    ]
+    ];
+    for segment in &shown.segments {
+        let is_active = asked.segment == segment.id.as_str();
+        // A segment that is on is taken off by the same chip.
+        let to = if is_active { String::new() } else { segment.id.to_string() };
+        let href = asked.address(PLACE, |asked| asked.segment = to);
+        chips.push(Chip { label: segment.name.as_str().into(), href: href.into(), active: is_active, count: segment.members });
+    }
+    chips
 }
 
 fn empty(asked: &Asked, may_create: bool) -> Markup {
