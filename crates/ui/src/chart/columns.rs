@@ -81,7 +81,7 @@ pub fn columns(columns: &Columns<'_>) -> Markup {
         .collect();
     figure::figure(&Figure {
         places: "slots",
-        legend: if entries.len() > 1 { figure::legend(&entries) } else { Markup::default() },
+        legend: legend(&entries, columns.limit.map(|(_, name)| name)),
         picture: html! {
             div.plot {
                 (plot.scale(columns.figure))
@@ -96,8 +96,7 @@ pub fn columns(columns: &Columns<'_>) -> Markup {
                     }
                     @if let Some((limit, name)) = columns.limit {
                         @let y = px(plot.y(limit));
-                        line.plot-limit x1="0" x2="100%" y1=(y) y2=(y) {}
-                        text.plot-limit-name x="100%" y=(px(plot.y(limit) - 5.0)) text-anchor="end" { (name) }
+                        line.plot-limit x1="0" x2="100%" y1=(y) y2=(y) { title { (name) ": " ((columns.figure)(limit)) } }
                     }
                     (plot.labels(columns.labels, true))
                 }
@@ -105,6 +104,18 @@ pub fn columns(columns: &Columns<'_>) -> Markup {
         },
         data: &data(columns, &sums),
     })
+}
+
+/// What the colours stand for, when there is more than one, and the name of the limit.
+fn legend(entries: &[Legend<'_>], limit: Option<&str>) -> Markup {
+    html! {
+        @if entries.len() > 1 || limit.is_some() {
+            div.row {
+                @if entries.len() > 1 { (figure::legend(entries)) }
+                @if let Some(name) = limit { span.legend-limit { svg.legend-line width="18" height="8" aria-hidden="true" focusable="false" { line.plot-limit x1="0" x2="18" y1="4" y2="4" {} } (name) } }
+            }
+        }
+    }
 }
 
 /// One kind at one place, on top of those below it.

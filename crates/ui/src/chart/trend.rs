@@ -17,8 +17,10 @@ use crate::format;
 const TOP: f64 = 18.0;
 /// Room below the lowest figure, for the labels of places.
 const BOTTOM: f64 = 24.0;
-/// More labels than this run into each other on a telephone.
-const MOST_LABELS: usize = 5;
+/// More labels than this run into each other on a desk; on a telephone every other one is left away.
+const MOST_LABELS: usize = 6;
+/// Columns that are so few are all named.
+const MOST_NAMED: usize = 12;
 
 /// One line.
 #[derive(Debug, Clone, Copy, Default)]
@@ -292,10 +294,13 @@ impl Plot {
     /// The labels below: in the middle of `slots`, or at points from edge to edge.
     pub fn labels(&self, labels: &[String], are_slots: bool) -> Markup {
         let y = px(self.height - 6.0);
+        let most = if are_slots && labels.len() <= MOST_NAMED { MOST_NAMED } else { MOST_LABELS };
+        let places = labelled(labels.len(), most);
         html! {
-            @for place in labelled(labels.len(), MOST_LABELS) {
+            @for (index, place) in places.iter().copied().enumerate() {
+                @let is_minor = (places.len() - 1 - index) % 2 == 1;
                 @let x = if are_slots { (place as f64 + 0.5) / labels.len() as f64 * 100.0 } else { self.x(place) };
-                text.plot-label x={ (percent(x)) "%" } y=(y) text-anchor=(anchor(x)) { (labels[place]) }
+                text.plot-label data-minor[is_minor && places.len() > 3] x={ (percent(x)) "%" } y=(y) text-anchor=(anchor(x)) { (labels[place]) }
             }
         }
     }
