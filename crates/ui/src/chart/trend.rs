@@ -300,7 +300,7 @@ impl Plot {
             @for (index, place) in places.iter().copied().enumerate() {
                 @let is_minor = (places.len() - 1 - index) % 2 == 1;
                 @let x = if are_slots { (place as f64 + 0.5) / labels.len() as f64 * 100.0 } else { self.x(place) };
-                text.plot-label data-minor[is_minor && places.len() > 3] x={ (percent(x)) "%" } y=(y) text-anchor=(anchor(x)) { (labels[place]) }
+                text.plot-label data-minor[is_minor && places.len() > 3] x={ (percent(x)) "%" } y=(y) text-anchor=(if most == MOST_NAMED { "middle" } else { anchor(x) }) { (labels[place]) }
             }
         }
     }

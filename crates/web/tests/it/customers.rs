@@ -52,7 +52,7 @@ async fn the_list_begins_with_who_is_worst_and_sorts_by_each_column() {
     let (good, bad, silent) = (test.customer("Good & Sons").await, test.customer(HOSTILE).await, test.customer("Silent").await);
     lively(&test, &good).await;
     unhappy(&test, &bad).await;
-    insight::health::recalculate(&test.app.insight).await.unwrap();
+    insight::health::recompute(&test.app.insight).await.unwrap();
 
     let place = |text: &str, id: &CustomerId| text.find(&format!("/admin/customers/{id}\"")).unwrap_or_else(|| panic!("{id}: {text}"));
     let list = page(&test, &admin, "/admin/customers").await;

@@ -7,7 +7,7 @@ pub use asked::Asked;
 pub use export::export;
 
 use accounts::{Customer, Permission};
-use asked::{MONTH, NAME, SCORE, SEEN, SINCE, TREND, WEEK};
+use asked::{MONTH, NAME, SCORE, SEEN, SINCE, WEEK};
 use axum::extract::State;
 use insight::health::{self, Band, Distribution, Listed};
 use insight::segments::{self, Segment};
@@ -93,7 +93,7 @@ fn show(asked: &Asked, shown: &Shown) -> Markup {
         columns: &[
             column("Customer", NAME),
             column("Health", SCORE),
-            column("Trend", TREND).minor(),
+            Column::new("Trend").minor(),
             number("7 days", WEEK).minor(),
             number("30 days", MONTH),
             Column::new("Moved it most").minor(),
