@@ -1,6 +1,17 @@
 //! What events say about customers: health scores that explain themselves, churn, segments.
 
+pub mod churn;
 pub mod health;
+pub mod notes;
+pub mod owners;
+pub mod plays;
+pub mod segments;
+pub mod tasks;
+
+mod config;
+mod staff;
+
+pub use config::Config;
 
 use std::sync::Arc;
 
