@@ -12,6 +12,8 @@ use hosting::notify::{self, DeliverWebhook, TellDeployment, TellFailures};
 use hosting::operations::RunOperation;
 use hosting::previews::Previews;
 use hosting::reconcile::{Certificates, Deployments, Edge, Leftovers, Pushes, Templates};
+use insight::Insight;
+use insight::health::Scores;
 use kit::Result;
 use kit::jobs::{Attempt, Job, Registry, Runner};
 use kit::mail::{Mailer, SendMail};
@@ -26,6 +28,12 @@ pub struct Work(pub App);
 impl AsRef<Hosting> for Work {
     fn as_ref(&self) -> &Hosting {
         &self.0.hosting
+    }
+}
+
+impl AsRef<Insight> for Work {
+    fn as_ref(&self) -> &Insight {
+        &self.0.insight
     }
 }
 
@@ -90,7 +98,8 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(Leftovers)
         .reconciler(Certificates::default())
         .reconciler(Previews::default())
-        .reconciler(Templates);
+        .reconciler(Templates)
+        .reconciler(Scores);
     of(app, registry)
 }
 

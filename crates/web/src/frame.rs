@@ -230,6 +230,7 @@ fn rail(actor: &Actor, path: &str, shows_health: bool) -> Vec<RailGroup<'static>
             "Customers",
             &[
                 ("Customers", "/admin/customers", icon::users, Permission::ReadCustomers),
+                ("Health", "/admin/health", icon::activity, Permission::ReadCustomers),
                 ("Staff", "/admin/staff", icon::user, Permission::ReadMembers),
             ],
         ),

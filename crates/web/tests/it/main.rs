@@ -6,6 +6,7 @@ mod api;
 mod customers;
 mod entry;
 mod git;
+mod health;
 mod idempotency;
 mod live;
 mod matrix;
