@@ -2,6 +2,7 @@
 
 use events::Events;
 use hosting::{Hosting, Ingredients};
+use insight::Insight;
 use kit::bus::Bus;
 use kit::db::migrations;
 use kit::mail::Mailer;
@@ -54,6 +55,12 @@ pub async fn app(config: Config) -> Result<App> {
     })?;
     let events =
         Events::open(events::Ingredients { db: db.clone(), clock: clock.clone(), bus: bus.clone(), config: config.events.clone() })?;
+    let insight = Insight::open(insight::Ingredients {
+        db: db.clone(),
+        clock: clock.clone(),
+        bus: bus.clone(),
+        events: events.clone(),
+    });
     let started_at = clock.now();
-    Ok(App::new(Parts { config, db, clock, key, bus, mailer, hosting, events, started_at }))
+    Ok(App::new(Parts { config, db, clock, key, bus, mailer, hosting, events, insight, started_at }))
 }

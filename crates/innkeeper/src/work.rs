@@ -13,6 +13,8 @@ use hosting::notify::{self, DeliverWebhook, TellDeployment, TellFailures};
 use hosting::operations::RunOperation;
 use hosting::previews::Previews;
 use hosting::reconcile::{Certificates, Deployments, Edge, Leftovers, Pushes, Templates};
+use insight::Insight;
+use insight::health::Scores;
 use kit::Result;
 use kit::jobs::{Attempt, Job, Registry, Runner};
 use kit::mail::{Mailer, SendMail};
@@ -33,6 +35,12 @@ impl AsRef<Hosting> for Work {
 impl AsRef<Events> for Work {
     fn as_ref(&self) -> &Events {
         &self.0.events
+    }
+}
+
+impl AsRef<Insight> for Work {
+    fn as_ref(&self) -> &Insight {
+        &self.0.insight
     }
 }
 
@@ -98,7 +106,8 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(Certificates::default())
         .reconciler(Previews::default())
         .reconciler(Templates)
-        .reconciler(events::Tidy);
+        .reconciler(events::Tidy)
+        .reconciler(Scores);
     of(app, registry)
 }
 

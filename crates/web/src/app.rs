@@ -38,6 +38,8 @@ pub struct Parts {
     pub hosting: hosting::Hosting,
     /// What customers and people do.
     pub events: events::Events,
+    /// What that says about them: health scores, churn, segments.
+    pub insight: insight::Insight,
     /// When this process started.
     pub started_at: Timestamp,
 }

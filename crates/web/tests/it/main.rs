@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod api;
+mod customers;
 mod entry;
 mod git;
+mod health;
 mod idempotency;
 mod live;
 mod matrix;
