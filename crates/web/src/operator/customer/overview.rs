@@ -3,7 +3,7 @@
 use accounts::{Actor, Customer, CustomerId, customers};
 use axum::extract::State;
 use axum::response::Response;
-use insight::health::{self, Health};
+use insight::health::{self, Health, Movement};
 use maud::{Markup, html};
 use ui::card::{self, Card, Stat};
 use ui::live::{self, Region};
@@ -78,8 +78,8 @@ fn tiles(app: &App, health: &Health) -> Markup {
     let slope = trend.slope.map_or_else(String::new, |slope| format::decimal(slope, 2));
     let known = health.first_at.map_or_else(String::new, |at| format::ago(at.0, now));
     html! {
-        (change("Last 7 days", trend.change_7, "against a week ago"))
-        (change("Last 30 days", trend.change_30, "against 30 days ago"))
+        (change("Last 7 days", difference(trend.change_7, health.moved_7.as_ref()), "against a week ago"))
+        (change("Last 30 days", difference(trend.change_30, health.moved_30.as_ref()), "against 30 days ago"))
         (card::stat(Stat {
             label: "Slope", figure: &slope, unit: if slope.is_empty() { "" } else { "a day" },
             help: "Points a day, fitted through the scores of the last 28 days. A score falls fast when the last 14 days lose more than a point a day.",
@@ -90,6 +90,11 @@ fn tiles(app: &App, health: &Health) -> Markup {
             label: "Known since", figure: &known, hint: if known.is_empty() { "No event yet" } else { "first event" }, ..Stat::default()
         }))
     }
+}
+
+/// The change that was kept; else the one that "what moved it" tells, so that both say the same.
+fn difference(kept: Option<f64>, moved: Option<&Movement>) -> Option<f64> {
+    kept.or(moved.map(|movement| movement.after - movement.before))
 }
 
 fn facts(customer: &Customer) -> Markup {
