@@ -1,0 +1,3 @@
+//! Health, churn and what people do about it, on both databases.
+
+mod people;
