@@ -63,13 +63,22 @@ create table health_now (
   computed_at bigint not null
 );
 create index health_now_by_score on health_now (score, customer_id);
-create index health_now_by_band on health_now (band, score, customer_id);
 create index health_now_by_change_7 on health_now (change_7, customer_id);
 create index health_now_by_change_30 on health_now (change_30, customer_id);
-create index health_now_by_slope on health_now (slope, customer_id);
 create index health_now_by_last_day on health_now (last_day, customer_id);
-create index health_now_by_day on health_now (day, version_no, customer_id);
-create index health_now_by_kept on health_now (kept_to, customer_id);
+
+-- How far the current scores are: whose day and version all of them have, and up to which change of roll-ups they are fresh.
+create table health_progress (
+  one bigint not null primary key check (one = 1),
+  day bigint not null,
+  version_no bigint not null,
+  -- of customer_changed
+  changed_at bigint not null,
+  changed_customer text not null,
+  -- customers created up to then have a row
+  created_at bigint not null
+);
+insert into health_progress (one, day, version_no, changed_at, changed_customer, created_at) values (1, 0, 0, 0, '', 0);
 
 -- What scores were at the end of past days: a month of a customer to a row, because a row a day would take five times the room.
 create table health_month (

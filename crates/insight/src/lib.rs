@@ -30,28 +30,38 @@ pub struct Ingredients {
 
 /// Health, churn, segments, tasks of one house. Cheap to clone.
 #[derive(Clone)]
-pub struct Insight(Arc<Ingredients>);
+pub struct Insight(Arc<Whole>);
+
+struct Whole {
+    ingredients: Ingredients,
+    /// Whoever computes all scores does so alone.
+    recomputing: tokio::sync::Mutex<()>,
+}
 
 impl Insight {
     /// Joins the parts and starts nothing.
     pub fn open(ingredients: Ingredients) -> Insight {
-        Insight(Arc::new(ingredients))
+        Insight(Arc::new(Whole { ingredients, recomputing: tokio::sync::Mutex::new(()) }))
     }
 
     pub(crate) fn db(&self) -> &Db {
-        &self.0.db
+        &self.0.ingredients.db
     }
 
     pub(crate) fn clock(&self) -> &Clock {
-        &self.0.clock
+        &self.0.ingredients.clock
     }
 
     pub(crate) fn bus(&self) -> &Bus {
-        &self.0.bus
+        &self.0.ingredients.bus
+    }
+
+    pub(crate) fn recomputing(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.recomputing
     }
 
     pub(crate) fn events(&self) -> &Events {
-        &self.0.events
+        &self.0.ingredients.events
     }
 }
 

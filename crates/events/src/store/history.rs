@@ -39,8 +39,7 @@ pub(super) async fn of_customer(db: &Db, customer: &CustomerId, from: Day, to: D
     }
     let words = history.words(db).await?;
     let mut history = history.finish(&words);
-    // A subject without events: made by a trait alone.
-    history.first_at = first_at.filter(|_| !bodies.is_empty());
+    history.first_at = first_at;
     let invoices: Vec<InvoiceRow> = db
         .all(
             sql("select invoice.invoice, invoice.issued_at, invoice.due_at, invoice.paid_at, invoice.amount, invoice.currency

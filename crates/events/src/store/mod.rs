@@ -1,5 +1,6 @@
 //! Where events are kept.
 
+mod all;
 mod block;
 mod blocks;
 mod bytes;
@@ -21,6 +22,8 @@ use kit::{Clock, Db, Result, Timestamp};
 
 use crate::rollups::History;
 use crate::{Calendar, Config, Day, Event, NewEvent, Outcome};
+
+pub use all::Packed;
 
 /// What [`Events`] is made of.
 pub struct Ingredients {
@@ -101,5 +104,26 @@ impl Events {
     pub async fn history(&self, scope: &Scope, customer: &CustomerId, from: Day, to: Day) -> Result<History> {
         scope.allows(customer)?;
         history::of_customer(&self.0.ingredients.db, customer, from, to).await
+    }
+
+    /// What these customers did between two days, both included, in their order: for whoever works something out for all of them.
+    pub async fn packed(&self, customers: &[CustomerId], from: Day, to: Day) -> Result<Vec<Packed>> {
+        all::of(&self.0.ingredients.db, customers, (from, to), self.0.calendar.start(from)).await
+    }
+
+    /// The numbers and names of all features.
+    pub async fn features(&self) -> Result<Vec<(i64, String)>> {
+        all::features(&self.0.ingredients.db).await
+    }
+
+    /// Customers of whom something was counted after `after` (a moment and a customer of that moment), in that order, with when; at most
+    /// `limit`. Whoever goes on from the last one misses nothing.
+    pub async fn changed(&self, after: (i64, &str), limit: u32) -> Result<Vec<(CustomerId, i64)>> {
+        all::changed(&self.0.ingredients.db, after, limit).await
+    }
+
+    /// The newest moment that [`Events::changed`] knows; 0 before the first.
+    pub async fn last_changed(&self) -> Result<i64> {
+        all::last_changed(&self.0.ingredients.db).await
     }
 }

@@ -162,6 +162,11 @@ impl Plan {
         position_of(&mut self.sums, (sum, window))
     }
 
+    /// Whether features count by their names.
+    pub fn asks_for_names(&self) -> bool {
+        self.features.iter().any(|need| !need.only.is_empty())
+    }
+
     /// How many days before the score's a day may lie and still count; of features and invoices, too.
     pub fn reach(&self) -> i64 {
         let sums = self.sums.iter().map(|(_, window)| window.to + 1);

@@ -3,21 +3,29 @@
 //! A score is computed from roll-ups whenever it is asked for ([`of_customer`]). Lists read a table of current scores ([`list`]) that a
 //! reconciler keeps fresh. What a score was on past days is kept by a snapshot each day.
 
+mod customer;
+mod current;
 mod figures;
+mod kept;
 pub mod model;
+pub mod models;
 mod movement;
+mod refresh;
 mod score;
 mod scorer;
 mod sentences;
 mod trend;
+mod unpacked;
 
-use accounts::{Customer, CustomerId, Page, Scope};
+use accounts::Customer;
 use events::Day;
-use kit::{Result, Timestamp};
+use kit::Timestamp;
 
-use crate::Insight;
+pub use current::{distribution, list, standings};
+pub use customer::of_customer;
 pub use model::{Measure, Missing, Model, Rule, VersionNo};
 pub use movement::{MovedBy, Movement, NextAction};
+pub use refresh::{Recomputed, Scores, recompute, refresh_changed};
 pub use score::{Band, Factor, Raw, Score};
 pub use sentences::formula;
 pub use trend::{Point, Trend};
@@ -95,8 +103,6 @@ pub enum Sort {
     Change7,
     /// By the change within 30 days.
     Change30,
-    /// By the fitted slope.
-    Slope,
     /// By the last day on which something happened.
     LastDay,
 }
@@ -116,7 +122,7 @@ pub struct Query {
     pub sort: Sort,
     /// Largest first.
     pub descending: bool,
-    /// What [`Page::next`] of the page before said.
+    /// What [`accounts::Page::next`] of the page before said.
     pub after: Option<String>,
     /// How many, up to [`accounts::MAX_PAGE`].
     pub limit: u32,
@@ -137,25 +143,7 @@ impl Default for Query {
     }
 }
 
-/// A customer's health now, computed from roll-ups.
-pub async fn of_customer(insight: &Insight, scope: &Scope, customer: &CustomerId) -> Result<Health> {
-    let _ = (insight.db(), insight.clock(), insight.bus(), insight.events(), scope, customer);
-    unimplemented!()
-}
-
-/// Customers with their current scores, a page at a time.
-pub async fn list(insight: &Insight, scope: &Scope, query: &Query) -> Result<Page<Listed, String>> {
-    let _ = (insight, scope, query);
-    unimplemented!()
-}
-
-/// The current scores of these customers, for a page that has its own list.
-pub async fn standings(insight: &Insight, scope: &Scope, customers: &[CustomerId]) -> Result<Vec<(CustomerId, Standing)>> {
-    let _ = (insight, scope, customers);
-    unimplemented!()
-}
-
-/// How many customers are in each band today, and how many have no score.
+/// How many customers are in each band, and how many have no score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Distribution {
     /// 70 and more.
@@ -168,8 +156,19 @@ pub struct Distribution {
     pub unknown: i64,
 }
 
-/// Counts customers by band.
-pub async fn distribution(insight: &Insight, scope: &Scope) -> Result<Distribution> {
-    let _ = (insight, scope);
-    unimplemented!()
+impl Distribution {
+    /// Counts one more.
+    pub fn add(&mut self, band: Option<Band>) {
+        match band {
+            Some(Band::Healthy) => self.healthy += 1,
+            Some(Band::AtRisk) => self.at_risk += 1,
+            Some(Band::Churning) => self.churning += 1,
+            None => self.unknown += 1,
+        }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> i64 {
+        self.healthy + self.at_risk + self.churning + self.unknown
+    }
 }

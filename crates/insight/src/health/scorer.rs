@@ -3,7 +3,7 @@
 use events::Day;
 
 use super::figures::{Figures, Place, Plan};
-use super::model::{Measure, Missing, Model, Rule};
+use super::model::{Measure, Missing, Model};
 use super::score::{Band, Factor, Raw, Score};
 use super::sentences;
 
