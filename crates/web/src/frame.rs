@@ -227,6 +227,9 @@ fn rail(actor: &Actor, path: &str) -> Vec<RailGroup<'static>> {
             "Customers",
             &[
                 ("Customers", "/admin/customers", icon::users, Permission::ReadCustomers),
+                ("Segments", "/admin/segments", icon::list_checks, Permission::ReadCustomers),
+                ("Tasks", "/admin/tasks", icon::circle_check, Permission::ReadCustomers),
+                ("Plays", "/admin/plays", icon::play, Permission::ReadCustomers),
                 ("Staff", "/admin/staff", icon::user, Permission::ReadMembers),
             ],
         ),

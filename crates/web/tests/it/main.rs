@@ -4,6 +4,7 @@
 
 mod api;
 mod entry;
+mod follow_ups;
 mod git;
 mod idempotency;
 mod live;

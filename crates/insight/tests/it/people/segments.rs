@@ -1,12 +1,13 @@
 //! Who is in a segment.
 
 use accounts::{CustomerId, Role, customers};
+use events::{Identity, NewEvent};
 use insight::owners;
 use insight::segments::{self, Expression, NewSegment, SegmentId};
 use kit::{Error, sql};
 use serde_json::{Value, json};
 
-use super::house::{House, houses, member};
+use super::house::{House, event, houses, member};
 
 fn new(name: &str, expression: &Value) -> NewSegment {
     NewSegment { name: name.into(), expression: Expression::parse(&expression.to_string()).unwrap() }
@@ -37,15 +38,9 @@ async fn a_segment_finds_what_is_stored_and_follows_it() {
         house.health(&high, Some(80.0), false).await;
         owners::set(&house.db, &house.clock, &ada, &high, Some(member(&ada))).await.unwrap();
         house.kinds.0.lock().unwrap().insert(high.clone(), vec!["blog".into(), "ecommerce".into()]);
-        house
-            .db
-            .execute(
-                sql("insert into subject (no, kind, customer_id, first_at, last_day, traits) values (900001, 'customer', $1, 1, 1, $2)")
-                    .bind(&low)
-                    .bind(r#"{"plan":"pro","seats":7,"evil' or 1=1 --":"<b>"}"#),
-            )
-            .await
-            .unwrap();
+        let set = json!({ "plan": "pro", "seats": 7, "evil' or 1=1 --": "<b>" }).as_object().cloned().unwrap();
+        let described = NewEvent { identity: Identity::Customer { set }, ..event(&low, house.today(), "$groupidentify", 0, "{}") };
+        house.events.accept(vec![described]).await.unwrap();
         house
             .db
             .execute(sql("insert into churn_score (customer_id, probability, day, at) values ($1, 0.4, 1, 1)").bind(&low))
