@@ -75,7 +75,7 @@ impl Job<Work> for Sweep {
         let swept = accounts::sweep(db, clock).await?;
         let answers = web::sweep(db, clock).await?;
         let mails = kit::mail::forget_older_than(db, clock.now().minus(KEEP_MAILS)).await?;
-        let deliveries = notify::sweep(db, clock).await?;
+        let deliveries = notify::sweep(db, clock).await? + insight::plays::sweep(db, clock).await?;
         info!(
             rows = swept,
             answers,

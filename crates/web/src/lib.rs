@@ -28,6 +28,7 @@ mod operator;
 mod palette;
 mod people;
 mod portal;
+mod score;
 mod status;
 mod surroundings;
 

@@ -1,5 +1,7 @@
-//! Health, churn and what people do about it, on both databases.
+//! Tests of insight: scores by hand and by brute force, what people do about them, the tables on both databases.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod health;
+mod house;
 mod people;

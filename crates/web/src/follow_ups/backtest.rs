@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use insight::churn::training::{Cut, Named};
 use insight::churn::{self, CAPACITY, Definition, FEATURES, LEAST_CHURNED, Model, Report};
+use insight::health::Band;
 use kit::words::counted;
 use kit::{Error, Result};
 use maud::{Markup, html};
@@ -161,6 +162,7 @@ fn report_cards(report: &Report, model: Option<&Model>, names: &HashMap<Customer
     html! {
         (figures(report, model))
         (lift(report))
+        @if report.bands.iter().any(|band| band.customers > 0) { (bands(report)) }
         (card::grid(card::GridWidth::Wide, html! {
             (mistakes("Who was missed", "Lost, and not among those whom the team could call. The least expected come first.", &report.missed, report.missed_count, names))
             (mistakes("False alarms", "Among those to call, and still here. The surest come first.", &report.false_alarms, report.false_alarms_count, names))
@@ -236,6 +238,59 @@ fn lift(report: &Report) -> Markup {
         }),
         ..Card::default()
     })
+}
+
+/// What the health score said on the same day: whether it is worth something is a question of its own.
+fn bands(report: &Report) -> Markup {
+    let all: usize = report.bands.iter().map(|band| band.customers).sum();
+    let lost: usize = report.bands.iter().map(|band| band.churned).sum();
+    let rows = report
+        .bands
+        .iter()
+        .map(|band| {
+            let (tone, share) = (tone_of(band.band), part(band.churned, band.customers));
+            let lift = share.zip(part(lost, all)).filter(|(_, base)| *base > 0.0).map(|(share, base)| share / base);
+            Row::new([
+                badge::tag(tone, band.band.label()),
+                html! { (format::count(i64::try_from(band.customers).unwrap_or(i64::MAX))) },
+                html! { (format::count(i64::try_from(band.churned).unwrap_or(i64::MAX))) },
+                share.map_or_else(|| card::missing("Nobody was in it"), |share| html! { (format::percent(share, 1)) }),
+                lift.map_or_else(|| card::missing("Nobody to compare with"), |lift| html! { (format::decimal(lift, 2)) " ×" }),
+            ])
+        })
+        .collect();
+    card::card(Card {
+        title: "The health score on that day",
+        help: "What the bands of the score announced, by the model that is in use now. A good score loses three times as many of its churning customers as of all.",
+        flush: true,
+        body: table::table(Table {
+            caption: "What became of customers by band of the health score",
+            bare: true,
+            columns: &[
+                Column::new("Band"),
+                Column::number("Customers"),
+                Column::number("Lost"),
+                Column::number("Share"),
+                Column::number("Lift"),
+            ],
+            rows,
+            ..Table::default()
+        }),
+        ..Card::default()
+    })
+}
+
+fn tone_of(band: Band) -> Tone {
+    match band {
+        Band::Healthy => Tone::Ok,
+        Band::AtRisk => Tone::Warn,
+        Band::Churning => Tone::Bad,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of customers")]
+fn part(part: usize, of: usize) -> Option<f64> {
+    (of > 0).then(|| part as f64 / of as f64)
 }
 
 fn mistakes(title: &str, help: &str, listed: &[Named], count: usize, names: &HashMap<CustomerId, String>) -> Markup {

@@ -74,7 +74,16 @@ async fn a_segment_is_counted_saved_and_shown() {
     let scene = scene().await;
     scene.test.customer("Byte").await;
     let fields = |name: &'static str, extra: &[(&'static str, &'static str)]| {
-        let mut all = vec![("name", name), ("how", "all"), ("fact_0", "name"), ("is_0", "contains"), ("value_0", "KAFFEE"), ("fact_1", ""), ("is_1", "below"), ("value_1", "")];
+        let mut all = vec![
+            ("name", name),
+            ("how", "all"),
+            ("fact_0", "name"),
+            ("is_0", "contains"),
+            ("value_0", "KAFFEE"),
+            ("fact_1", ""),
+            ("is_1", "below"),
+            ("value_1", ""),
+        ];
         all.extend_from_slice(extra);
         all
     };
@@ -85,11 +94,17 @@ async fn a_segment_is_counted_saved_and_shown() {
     let place = saved.header("location").to_owned();
     assert!(saved.status == 303 && place.starts_with("/admin/segments/seg_"), "{place}");
     let page = scene.test.get(&place).by(&scene.cora).send().await;
-    assert!(page.text.contains("Kaffee &lt;b&gt;") && !page.text.contains("Byte") && page.text.contains("Cafés &lt;i&gt;"), "{}", page.text);
+    assert!(
+        page.text.contains("Kaffee &lt;b&gt;") && !page.text.contains("Byte") && page.text.contains("Cafés &lt;i&gt;"),
+        "{}",
+        page.text
+    );
     assert!(page.text.len() < 60_000, "{} bytes", page.text.len());
     let again = scene.post("/admin/segments/new", &scene.cora, &fields("CAFÉS <I>", &[])).await;
     assert!(again.status == 422 && again.text.contains("another segment"), "{}", again.text);
-    for (fact, is, value) in [("score", "below", "many"), ("suspended", "is", "perhaps"), ("score", "contains", "4"), ("'; drop", "is", "x")] {
+    for (fact, is, value) in
+        [("score", "below", "many"), ("suspended", "is", "perhaps"), ("score", "contains", "4"), ("'; drop", "is", "x")]
+    {
         let wrong = [("name", "Wrong"), ("how", "all"), ("fact_0", fact), ("is_0", is), ("value_0", value)];
         assert_eq!(scene.post("/admin/segments/new", &scene.cora, &wrong).await.status, 422, "{fact}");
     }
@@ -104,8 +119,17 @@ async fn a_segment_is_counted_saved_and_shown() {
 #[tokio::test]
 async fn a_plays_secret_is_shown_once() {
     let scene = scene().await;
-    let fields = [("name", "Call <b>"), ("cause", "band:churning"), ("task", "Call"), ("due_in_days", "2"), ("assignee", "owner"),
-        ("mail_to", "a@example.test, b@example.test"), ("url", "https://example.com/hook?key=hidden"), ("quiet_days", "14"), ("active", "on")];
+    let fields = [
+        ("name", "Call <b>"),
+        ("cause", "band:churning"),
+        ("task", "Call"),
+        ("due_in_days", "2"),
+        ("assignee", "owner"),
+        ("mail_to", "a@example.test, b@example.test"),
+        ("url", "https://example.com/hook?key=hidden"),
+        ("quiet_days", "14"),
+        ("active", "on"),
+    ];
     let made = scene.post("/admin/plays/new", &scene.ada, &fields).await;
     assert!(made.status == 200 && made.text.contains("Shown this once") && made.text.contains("Call &lt;b&gt;"), "{}", made.text);
     let (id,): (String,) = scene.test.app.db.one(sql("select id from play")).await.unwrap();
@@ -146,6 +170,7 @@ async fn a_report_is_shown_with_its_mistakes() {
         "slices": [{"customers": 2, "churned": 2, "said": 0.8, "came": 1.0, "lift": 4.0, "caught": 0.4},
                    {"customers": 2, "churned": 0, "said": 0.1, "came": 0.0, "lift": 0.0, "caught": 0.4}],
         "missed": [{"customer": scene.customer, "probability": 0.05}], "missed_count": 2,
+        "bands": [{"band": "healthy", "customers": 10, "churned": 1}, {"band": "at_risk", "customers": 5, "churned": 1}, {"band": "churning", "customers": 5, "churned": 3}],
         "false_alarms": [{"customer": "cust_zzzzzzzzzzzz", "probability": 0.9}], "false_alarms_count": 1,
     });
     let predictor = json!({ "base": -2.0, "terms": insight::churn::FEATURES.iter().map(|feature| json!({
@@ -154,7 +179,7 @@ async fn a_report_is_shown_with_its_mistakes() {
          values ('chm_000000000000000001', 1, '{\"inactive_days\":30,\"horizon_days\":60}', 4, 20, 60, $1, $2, null)");
     scene.test.app.db.execute(statement.bind(predictor).bind(report)).await.unwrap();
     let page = scene.test.get("/admin/health/backtest").by(&scene.cora).send().await;
-    for text in ["75 %", "60 %", "0.81", "0.121", "Kaffee &lt;b&gt;", "The first 1 of 2.", "No longer a customer", "3.00"] {
+    for text in ["75 %", "60 %", "0.81", "0.121", "Kaffee &lt;b&gt;", "The first 1 of 2.", "No longer a customer", "3.00", "2.40 ×"] {
         assert!(page.text.contains(text), "{text}: {}", page.text);
     }
     assert!(page.text.len() < 60_000);

@@ -115,6 +115,13 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
         app.db.execute(sql("update job set state = 'dead' where id = $1").bind(&id)).await.unwrap();
         names.push(("{job}", id.to_string()));
     }
+    if row.path.contains("{model}") {
+        let id = insight::health::models::copy(&app.insight, &Actor::cli(), "account", "Agencies").await.unwrap();
+        names.push(("{model}", id));
+    }
+    if row.path.contains("{version}") {
+        names.push(("{version}", "2".to_owned()));
+    }
     if row.path.contains("{mail}") {
         let mail = Mail { to: "a@example.test".into(), subject: "Hello".into(), text: Secret::new("t"), html: Secret::new("h") };
         let id = app.db.write(async |tx| app.mailer.queue(&tx, &mail).await).await.unwrap();

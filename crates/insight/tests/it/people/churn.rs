@@ -75,6 +75,8 @@ async fn who_fades_is_told_from_who_stays() {
         assert_eq!(report.missed_count + red.churned, report.churned);
         assert_eq!(report.false_alarms_count + red.churned, red.called);
         assert_eq!(report.slices.iter().map(|cut| cut.customers).sum::<usize>(), report.customers);
+        assert_eq!(report.bands.iter().map(|band| band.customers).sum::<usize>(), report.customers, "each has a score");
+        assert_eq!(report.bands.iter().map(|band| band.churned).sum::<usize>(), report.churned);
         // By hand: a customer counts as lost 20 days after the last activity, which is at most 4 days before the day on which it ended.
         let day = house.today().plus(-31);
         let surely = made.iter().filter_map(|(_, end)| *end).filter(|end| (day.0 + 5..=day.0 + 30).contains(&(end.0 + 20))).count();
