@@ -10,4 +10,4 @@ mod store;
 pub use config::Config;
 pub use day::{Calendar, Day};
 pub use event::{Event, EventId, EventName, Identity, NewEvent, Outcome, Source};
-pub use store::{Events, Filter, Ingredients, Packed};
+pub use store::{Events, Filter, Ingredients, Packed, Tidy, Vitals};

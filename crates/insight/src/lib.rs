@@ -39,12 +39,13 @@ struct Whole {
     ingredients: Ingredients,
     /// Whoever computes all scores does so alone.
     recomputing: tokio::sync::Mutex<()>,
+    factor_means: health::Cache,
 }
 
 impl Insight {
     /// Joins the parts and starts nothing.
     pub fn open(ingredients: Ingredients) -> Insight {
-        Insight(Arc::new(Whole { ingredients, recomputing: tokio::sync::Mutex::new(()) }))
+        Insight(Arc::new(Whole { ingredients, recomputing: tokio::sync::Mutex::new(()), factor_means: health::Cache::default() }))
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -57,6 +58,10 @@ impl Insight {
 
     pub(crate) fn bus(&self) -> &Bus {
         &self.0.ingredients.bus
+    }
+
+    pub(crate) fn factor_means(&self) -> &health::Cache {
+        &self.0.factor_means
     }
 
     pub(crate) fn recomputing(&self) -> &tokio::sync::Mutex<()> {

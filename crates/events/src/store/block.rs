@@ -229,6 +229,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         #[test]
         fn what_was_packed_comes_back(events in proptest::collection::vec(event(), 0..700)) {
             let wanted: Vec<Head> = events.iter().map(|it| it.0).collect();

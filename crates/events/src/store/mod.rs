@@ -11,10 +11,14 @@ mod history;
 mod ids;
 mod list;
 mod period;
+mod recount;
 mod state;
+mod tidy;
+mod vitals;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use accounts::{CustomerId, Scope};
 use kit::bus::Bus;
@@ -22,8 +26,9 @@ use kit::{Clock, Db, Result, Timestamp};
 
 use crate::rollups::History;
 use crate::{Calendar, Config, Day, Event, NewEvent, Outcome};
-
 pub use all::Packed;
+pub use tidy::Tidy;
+pub use vitals::Vitals;
 
 /// What [`Events`] is made of.
 pub struct Ingredients {
@@ -45,6 +50,9 @@ struct Whole {
     ingredients: Ingredients,
     calendar: Calendar,
     queue: writer::Queue,
+    vitals: vitals::Pulse,
+    /// When blocks were sorted last, in unix milliseconds.
+    sorted_at: AtomicI64,
 }
 
 /// Which raw events to read, newest first.
@@ -71,7 +79,8 @@ impl Events {
     pub fn open(ingredients: Ingredients) -> Result<Events> {
         let calendar = Calendar::parse(&ingredients.config.time_zone)?;
         let queue = writer::Queue::new(ingredients.config.waiting_mb);
-        Ok(Events(Arc::new(Whole { ingredients, calendar, queue })))
+        let sorted_at = AtomicI64::new(ingredients.clock.now().0);
+        Ok(Events(Arc::new(Whole { ingredients, calendar, queue, vitals: vitals::Pulse::default(), sorted_at })))
     }
 
     /// The days of this house.
@@ -125,5 +134,15 @@ impl Events {
     /// The newest moment that [`Events::changed`] knows; 0 before the first.
     pub async fn last_changed(&self) -> Result<i64> {
         all::last_changed(&self.0.ingredients.db).await
+    }
+
+    /// Makes all counts of days anew from the raw events that are there. Done by itself when the time zone changes.
+    pub async fn recount(&self) -> Result<()> {
+        recount::by_writer(&self.0).await
+    }
+
+    /// How the writer fares.
+    pub fn vitals(&self) -> Vitals {
+        self.0.vitals.read(self.0.ingredients.clock.now(), self.0.queue.waiting_bytes())
     }
 }

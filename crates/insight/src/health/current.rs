@@ -194,7 +194,7 @@ pub async fn list(insight: &Insight, scope: &Scope, query: &Query) -> Result<Pag
     }
     let more = rows.len() >= wanted;
     rows.truncate(wanted - 1);
-    let next = rows.last().filter(|_| more).map(|row| Cursor::of(row, query.sort).text());
+    let next = rows.last().filter(|_| more).map(|row| next(row, query.sort));
     let listed = |row: ListRow| Listed { customer: row.customer, standing: row.standing.map(|row| labels.standing(row)) };
     Ok(Page { items: rows.into_iter().map(listed).collect(), next })
 }
@@ -242,7 +242,7 @@ impl Cursor {
         let standing = row.standing.as_ref().map(|row| &row.standing);
         #[expect(clippy::cast_precision_loss, reason = "days are small")]
         let value = match sort {
-            Sort::Created | Sort::Name => Some(0.0),
+            Sort::Created | Sort::Name => None,
             Sort::Score => standing.and_then(|standing| standing.points),
             Sort::Change7 => standing.and_then(|standing| standing.change_7),
             Sort::Change30 => standing.and_then(|standing| standing.change_30),
@@ -259,24 +259,56 @@ impl Cursor {
     }
 }
 
+/// Where the next page begins. Names and dates of creation are looked up by the id alone.
+fn next(row: &ListRow, sort: Sort) -> String {
+    match sort {
+        Sort::Created | Sort::Name => row.customer.id.to_string(),
+        _ => Cursor::of(row, sort).text(),
+    }
+}
+
 /// Keyset and order by a column of `health_now`, ascending, descending, and for those without a value. `$5` is the value and `$6` the
 /// customer of the last row of the page before.
 macro_rules! by {
     ($column:literal, $type:literal) => {
         [
             concat!(
-                "and health_now.", $column, " is not null
-                 and (cast($5 as ", $type, ") is null or (health_now.", $column, ", health_now.customer_id) > (cast($5 as ", $type, "), $6))
-                 order by health_now.", $column, ", health_now.customer_id"
+                "and health_now.",
+                $column,
+                " is not null
+                 and (cast($5 as ",
+                $type,
+                ") is null or (health_now.",
+                $column,
+                ", health_now.customer_id) > (cast($5 as ",
+                $type,
+                "), $6))
+                 order by health_now.",
+                $column,
+                ", health_now.customer_id"
             ),
             concat!(
-                "and health_now.", $column, " is not null
-                 and (cast($5 as ", $type, ") is null or (health_now.", $column, ", health_now.customer_id) < (cast($5 as ", $type, "), $6))
-                 order by health_now.", $column, " desc, health_now.customer_id desc"
+                "and health_now.",
+                $column,
+                " is not null
+                 and (cast($5 as ",
+                $type,
+                ") is null or (health_now.",
+                $column,
+                ", health_now.customer_id) < (cast($5 as ",
+                $type,
+                "), $6))
+                 order by health_now.",
+                $column,
+                " desc, health_now.customer_id desc"
             ),
             concat!(
-                "and cast($5 as ", $type, ") is null
-                 and health_now.", $column, " is null and (cast($6 as text) is null or health_now.customer_id > $6)
+                "and cast($5 as ",
+                $type,
+                ") is null
+                 and health_now.",
+                $column,
+                " is null and (cast($6 as text) is null or health_now.customer_id > $6)
                  order by health_now.customer_id"
             ),
         ]
@@ -344,7 +376,9 @@ fn statement(query: &Query, part: Part, after: Option<&Cursor>, limit: u32) -> R
         .and(
             "where (cast($1 as text) is null or customer.name_folded like $1 escape '!' or customer.id like $2 escape '!')
                and (cast($3 as text) is null or $3 like '%,' || health_now.band || ',%')
-               and (not $4 or health_now.falls_fast)",
+               and (not $4 or health_now.falls_fast)
+               and (cast($8 as text) is null
+                    or exists (select 1 from segment_member member_of where member_of.segment_id = $8 and member_of.customer_id = customer.id))",
         )
         .and(order)
         .and("limit $7")
@@ -354,7 +388,8 @@ fn statement(query: &Query, part: Part, after: Option<&Cursor>, limit: u32) -> R
         .bind(query.falls_fast)
         .bind(value)
         .bind(after.map(|cursor| &cursor.id))
-        .bind(limit))
+        .bind(limit)
+        .bind(query.segment.as_deref()))
 }
 
 /// The current scores of these customers, for a page that has its own list.

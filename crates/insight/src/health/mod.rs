@@ -3,13 +3,15 @@
 //! A score is computed from roll-ups whenever it is asked for ([`of_customer`]). Lists read a table of current scores ([`list`]) that a
 //! reconciler keeps fresh. What a score was on past days is kept by a snapshot each day.
 
-mod customer;
 mod current;
+mod customer;
+mod dry_run;
 mod figures;
 mod kept;
 pub mod model;
 pub mod models;
 mod movement;
+mod overview;
 mod refresh;
 mod score;
 mod scorer;
@@ -22,9 +24,13 @@ use events::Day;
 use kit::Timestamp;
 
 pub use current::{distribution, list, standings};
+pub(crate) use customer::Replay;
 pub use customer::of_customer;
+pub use dry_run::{Changed, DryRun, dry_run};
 pub use model::{Measure, Missing, Model, Rule, VersionNo};
 pub use movement::{MovedBy, Movement, NextAction};
+pub(crate) use overview::Cache;
+pub use overview::{BandsOfDay, FactorMean, bands_by_day, factor_means, tens};
 pub use refresh::{Recomputed, Scores, recompute, refresh_changed};
 pub use score::{Band, Factor, Raw, Score};
 pub use sentences::formula;

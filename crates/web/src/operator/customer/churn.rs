@@ -39,13 +39,16 @@ fn body(churn: &Churn, now: i64) -> Markup {
             p.hint { (counted(*churned, "customer")) " lost so far. " (why) }
         },
         Churn::NotYet => html! { p { strong { "Not enough history." } } p.hint { "Nothing was learnt from the past yet." } },
-        Churn::TooNew => html! { p { strong { "Too new." } } p.hint { "A customer is known for less than thirty days: there is nothing to tell it by." } },
+        Churn::TooNew => {
+            html! { p { strong { "Too new." } } p.hint { "A customer is known for less than thirty days: there is nothing to tell it by." } }
+        }
         Churn::Lost => html! { p { strong { "Lost already." } } p.hint { "The contract has ended, or nothing was done for long." } },
     }
 }
 
 fn reasons(prediction: &Prediction) -> Markup {
-    let pulls: Vec<Pull<'_>> = prediction.parts.iter().filter(|part| part.contribution.abs() >= 0.005).take(REASONS).filter_map(pull).collect();
+    let pulls: Vec<Pull<'_>> =
+        prediction.parts.iter().filter(|part| part.contribution.abs() >= 0.005).take(REASONS).filter_map(pull).collect();
     html! { @if !pulls.is_empty() { (chart::pulls(&pulls)) } }
 }
 
@@ -74,7 +77,8 @@ mod tests {
     #[test]
     fn reasons_say_which_way_they_pull() {
         let part = |feature: usize, value: f64, contribution: f64| Part { feature, value, usual: 5.0, contribution };
-        let prediction = Prediction { probability: 0.314, usual: 0.08, parts: vec![part(0, 20.0, 1.4), part(1, 9.0, -0.2), part(999, 1.0, 0.1)] };
+        let prediction =
+            Prediction { probability: 0.314, usual: 0.08, parts: vec![part(0, 20.0, 1.4), part(1, 9.0, -0.2), part(999, 1.0, 0.1)] };
         let shown = body(&Churn::Known { prediction, definition: Definition::default(), trained_at: Timestamp(0) }, 0).into_string();
         assert!(shown.contains("31\u{a0}%") && shown.contains("likelier") && shown.contains("less likely"), "{shown}");
     }
