@@ -16,6 +16,7 @@ use hosting::previews::Previews;
 use hosting::reconcile::{Certificates, Deployments, Edge, Leftovers, Pushes, Templates};
 use insight::Insight;
 use insight::churn::LearnChurn;
+use insight::health::Scores;
 use insight::plays::{DeliverPlay, Plays, Watch};
 use insight::segments::{Segments, SiteKinds};
 use kit::Result;
@@ -32,6 +33,12 @@ pub struct Work(pub App);
 impl AsRef<Hosting> for Work {
     fn as_ref(&self) -> &Hosting {
         &self.0.hosting
+    }
+}
+
+impl AsRef<Insight> for Work {
+    fn as_ref(&self) -> &Insight {
+        &self.0.insight
     }
 }
 
@@ -117,6 +124,7 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(Certificates::default())
         .reconciler(Previews::default())
         .reconciler(Templates)
+        .reconciler(Scores)
         .reconciler(Segments)
         .reconciler(Watch);
     of(app, registry)

@@ -239,9 +239,10 @@ fn rail(actor: &Actor, path: &str, shows_health: bool) -> Vec<RailGroup<'static>
             "Customers",
             &[
                 ("Customers", "/admin/customers", icon::users, Permission::ReadCustomers),
-                ("Segments", "/admin/segments", icon::list_checks, Permission::ReadCustomers),
+                ("Health", "/admin/health", icon::heart_pulse, Permission::ReadCustomers),
+                ("Segments", "/admin/segments", icon::funnel, Permission::ReadCustomers),
                 ("Tasks", "/admin/tasks", icon::circle_check, Permission::ReadCustomers),
-                ("Plays", "/admin/plays", icon::play, Permission::ReadCustomers),
+                ("Plays", "/admin/plays", icon::zap, Permission::ReadCustomers),
                 ("Staff", "/admin/staff", icon::user, Permission::ReadMembers),
             ],
         ),

@@ -5,6 +5,7 @@ mod audit;
 mod customer;
 mod customers;
 mod doctor;
+mod health;
 mod jobs;
 mod mail;
 mod new_customer;
@@ -34,6 +35,15 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/admin/customers/{customer}/change", manage, customer::change)
         .post("/admin/customers/{customer}/suspend", manage, customer::suspend)
         .post("/admin/customers/{customer}/resume", manage, customer::resume)
+        .get("/admin/health", read, health::page)
+        .post("/admin/health/recalculate", operate, health::recalculate)
+        .get("/admin/health/models", read, health::models)
+        .post("/admin/health/models", operate, health::copy)
+        .get("/admin/health/models/{model}", read, health::model)
+        .post("/admin/health/models/{model}/draft", operate, health::save)
+        .post("/admin/health/models/{model}/publish", operate, health::publish)
+        .post("/admin/health/models/{model}/discard", operate, health::discard)
+        .post("/admin/health/versions/{version}/use", operate, health::use_version)
         .get("/admin/sites", Access::House(Permission::ReadSites), sites::list)
         .get("/admin/sites.csv", Access::House(Permission::ReadSites), sites::export)
         .get("/admin/sites/adopt", operate, adopt::form)

@@ -7,6 +7,7 @@ mod customers;
 mod entry;
 mod follow_ups;
 mod git;
+mod health;
 mod idempotency;
 mod live;
 mod matrix;

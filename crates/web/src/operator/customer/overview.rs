@@ -9,9 +9,10 @@ use ui::card::{self, Card, Stat};
 use ui::live::{self, Region};
 use ui::{copy, format};
 
-use super::{Content, Part, churn, page, timeline};
+use super::{Content, Part, page, timeline};
 use crate::app::App;
 use crate::extract::{Path, Query};
+use crate::follow_ups;
 use crate::frame::View;
 use crate::portal::to;
 use crate::respond::Answer;
@@ -33,7 +34,7 @@ pub async fn show(
     if view.is_fragment() {
         return Ok(view.fragment(measured));
     }
-    let churn = churn::card(&app, &actor, &id).await?;
+    let follow_ups = follow_ups::customer::cards(&app, &actor, &id).await?;
     let here = to(&place, &[("moved", &asked.moved)]);
     let topic = format!("customer:{id}");
     let content = Content {
@@ -45,7 +46,7 @@ pub async fn show(
             live::region(Region { topic: &topic, url: &here, body: measured, ..Region::default() }),
             card::stack(html! {
                 (score::next_action(health.next.as_ref(), Markup::default()))
-                (churn)
+                (follow_ups)
                 (facts(&customer))
             }),
         ),
