@@ -1,7 +1,9 @@
 //! All jobs, schedules and reconcilers of the product in one list.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use accounts::CustomerId;
 use events::Events;
 use hosting::Hosting;
 use hosting::archive::PurgeArchives;
@@ -14,7 +16,10 @@ use hosting::operations::RunOperation;
 use hosting::previews::Previews;
 use hosting::reconcile::{Certificates, Deployments, Edge, Leftovers, Pushes, Templates};
 use insight::Insight;
+use insight::churn::LearnChurn;
 use insight::health::Scores;
+use insight::plays::{DeliverPlay, Plays, Watch};
+use insight::segments::{Segments, SiteKinds};
 use kit::Result;
 use kit::jobs::{Attempt, Job, Registry, Runner};
 use kit::mail::{Mailer, SendMail};
@@ -50,6 +55,24 @@ impl AsRef<Mailer> for Work {
     }
 }
 
+impl AsRef<Insight> for Work {
+    fn as_ref(&self) -> &Insight {
+        &self.0.insight
+    }
+}
+
+impl AsRef<Plays> for Work {
+    fn as_ref(&self) -> &Plays {
+        &self.0.plays
+    }
+}
+
+impl SiteKinds for Work {
+    fn site_kinds(&self) -> impl Future<Output = Result<HashMap<CustomerId, Vec<String>>>> + Send {
+        self.0.site_kinds()
+    }
+}
+
 /// Sent mails stay listed for so long.
 const KEEP_MAILS: Duration = Duration::from_secs(90 * 86_400);
 
@@ -66,7 +89,7 @@ impl Job<Work> for Sweep {
         let swept = accounts::sweep(db, clock).await?;
         let answers = web::sweep(db, clock).await?;
         let mails = kit::mail::forget_older_than(db, clock.now().minus(KEEP_MAILS)).await?;
-        let deliveries = notify::sweep(db, clock).await?;
+        let deliveries = notify::sweep(db, clock).await? + insight::plays::sweep(db, clock).await?;
         info!(
             rows = swept,
             answers,
@@ -90,6 +113,7 @@ fn jobs() -> Registry<Work> {
         .job::<TellDeployment>()
         .job::<TellFailures>()
         .job::<DeliverWebhook>()
+        .job::<DeliverPlay>()
 }
 
 /// The runner of a server.
@@ -98,6 +122,7 @@ pub fn runner(app: &App) -> Runner<Work> {
         .schedule(HOUR, &PurgeArchives {})
         .schedule(24 * HOUR, &Sweep {})
         .schedule(24 * HOUR, &deliveries::Sweep {})
+        .schedule(24 * HOUR, &LearnChurn::default())
         .reconciler(Edge)
         .reconciler(Deployments)
         .reconciler(Heads::default())
@@ -107,7 +132,9 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(Previews::default())
         .reconciler(Templates)
         .reconciler(events::Tidy)
-        .reconciler(Scores);
+        .reconciler(Scores)
+        .reconciler(Segments)
+        .reconciler(Watch);
     of(app, registry)
 }
 

@@ -1,8 +1,10 @@
 //! What every handler may use. Built in `innkeeper` (or by a test), seen by this crate alone.
 
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use accounts::CustomerId;
 use kit::bus::Bus;
 use kit::mail::Mailer;
 use kit::secrets::InstanceKey;
@@ -40,6 +42,8 @@ pub struct Parts {
     pub events: events::Events,
     /// What that says about them: health scores, churn, segments.
     pub insight: insight::Insight,
+    /// What is done when a customer's health changes.
+    pub plays: insight::plays::Plays,
     /// When this process started.
     pub started_at: Timestamp,
 }
@@ -61,5 +65,11 @@ impl Deref for App {
 
     fn deref(&self) -> &Parts {
         &self.0.parts
+    }
+}
+
+impl insight::segments::SiteKinds for App {
+    async fn site_kinds(&self) -> kit::Result<HashMap<CustomerId, Vec<String>>> {
+        hosting::sites::kinds_by_customer(&self.db).await
     }
 }

@@ -75,7 +75,16 @@ impl View {
             (Theme::System, Some(actor)) => kept_theme(actor.theme()),
             (theme, _) => theme,
         };
-        View { actor, theme, path: path.to_owned(), is_fragment: false, flash: None, has_flash_cookie: false, status: StatusCode::OK, shows_health: false }
+        View {
+            actor,
+            theme,
+            path: path.to_owned(),
+            is_fragment: false,
+            flash: None,
+            has_flash_cookie: false,
+            status: StatusCode::OK,
+            shows_health: false,
+        }
     }
 
     /// Answers with another status than 200.
@@ -230,7 +239,10 @@ fn rail(actor: &Actor, path: &str, shows_health: bool) -> Vec<RailGroup<'static>
             "Customers",
             &[
                 ("Customers", "/admin/customers", icon::users, Permission::ReadCustomers),
-                ("Health", "/admin/health", icon::activity, Permission::ReadCustomers),
+                ("Health", "/admin/health", icon::heart_pulse, Permission::ReadCustomers),
+                ("Segments", "/admin/segments", icon::funnel, Permission::ReadCustomers),
+                ("Tasks", "/admin/tasks", icon::circle_check, Permission::ReadCustomers),
+                ("Plays", "/admin/plays", icon::zap, Permission::ReadCustomers),
                 ("Staff", "/admin/staff", icon::user, Permission::ReadMembers),
             ],
         ),
@@ -249,10 +261,7 @@ fn rail(actor: &Actor, path: &str, shows_health: bool) -> Vec<RailGroup<'static>
     let customers: &[(&str, &[Entry])] = &[
         (
             "",
-            &[
-                ("Sites", "/sites", icon::globe, Permission::ReadSites),
-                ("Health", "/health", icon::heart_pulse, Permission::ReadCustomers),
-            ],
+            &[("Sites", "/sites", icon::globe, Permission::ReadSites), ("Health", "/health", icon::heart_pulse, Permission::ReadCustomers)],
         ),
         (
             "Account",

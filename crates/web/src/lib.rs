@@ -19,6 +19,7 @@ mod account;
 mod api;
 mod csrf;
 mod entry;
+pub mod follow_ups;
 mod git;
 mod idempotency;
 mod limit;

@@ -5,6 +5,7 @@
 mod api;
 mod customers;
 mod entry;
+mod follow_ups;
 mod git;
 mod health;
 mod idempotency;
