@@ -5,6 +5,7 @@ mod config;
 pub mod day;
 mod event;
 pub mod rollups;
+pub mod sample;
 mod store;
 
 pub use config::Config;

@@ -4,6 +4,7 @@ mod commands;
 mod data_folder;
 mod open;
 mod output;
+mod sample;
 mod work;
 
 use std::path::PathBuf;
