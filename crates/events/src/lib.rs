@@ -4,6 +4,8 @@ pub mod catalogue;
 mod config;
 pub mod day;
 mod event;
+pub mod export;
+pub mod import;
 pub mod rollups;
 pub mod sample;
 mod store;

@@ -196,14 +196,14 @@ async fn populate(app: &App) -> Result<People> {
         add_member(app, "Operator", &admin, Role::parse("admin", None)?).await?;
         add_member(app, "Conny Cierge", &Email::parse("concierge@innkeeper.example")?, Role::parse("concierge", None)?).await?;
     }
-    // Also of a house of an earlier version, and one whose loading was interrupted.
-    sample::put(app, SAMPLE, |_, _| {}).await?;
     let found = members::by_email(&app.db, &actor, &owner).await?;
     let customer = found
         .role
         .customer()
         .cloned()
         .ok_or_else(|| Error::conflict("this data folder is not a sample house; give demo another --data"))?;
+    // Only now that this is known to be a sample house. Also one of an earlier version, and one whose loading was interrupted.
+    sample::put(app, SAMPLE, |_, _| {}).await?;
     Ok(People { customer, owner, owner_name: OWNER, admin })
 }
 
