@@ -24,3 +24,11 @@ create table event_told (
   kind text not null primary key,
   through_at bigint not null
 );
+
+-- What happened to sites, in the order in which it is told.
+create index deployment_by_start on deployment (started_at, id) where started_at is not null;
+create index deployment_by_end on deployment (finished_at, id) where finished_at is not null;
+create index site_restart_by_end on site_operation (finished_at, id) where kind = 'restart';
+create index site_build_by_start on site_step (started_at, operation_id) where name = 'build';
+create index site_build_by_end on site_step (finished_at, operation_id) where name = 'build';
+create index incident_by_start on incident (started_at, id);

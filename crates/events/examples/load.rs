@@ -103,7 +103,11 @@ impl Wish {
                     .map(|part| {
                         format!(
                             r#"{{"id":"{}","name":"{}","person":"{}","timestamp":"{}","properties":{}}}"#,
-                            part.id, part.name, part.person, time(part.at), part.props
+                            part.id,
+                            part.name,
+                            part.person,
+                            time(part.at),
+                            part.props
                         )
                     })
                     .collect();
@@ -187,7 +191,8 @@ fn main() {
     for (answer, count) in seen.into_iter().flat_map(|seen| seen.answers) {
         *answers.entry(answer).or_default() += count;
     }
-    let at = |share: f64| waits.get(((waits.len() as f64 * share) as usize).min(waits.len().saturating_sub(1))).copied().unwrap_or(f64::NAN);
+    let at =
+        |share: f64| waits.get(((waits.len() as f64 * share) as usize).min(waits.len().saturating_sub(1))).copied().unwrap_or(f64::NAN);
     let good = waits.len() as f64;
     let events = if run.wish.door == "get" { 0.0 } else { good * run.wish.batch as f64 };
     println!(

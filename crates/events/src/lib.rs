@@ -9,6 +9,7 @@ pub mod import;
 pub mod rollups;
 pub mod sample;
 mod store;
+pub mod told;
 
 pub use config::Config;
 pub use day::{Calendar, Day};

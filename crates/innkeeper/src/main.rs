@@ -2,6 +2,7 @@
 
 mod commands;
 mod data_folder;
+mod emission;
 mod open;
 mod output;
 mod sample;

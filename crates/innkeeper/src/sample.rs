@@ -74,7 +74,7 @@ pub async fn take_out(app: &App) -> Result<Taken> {
             samples::keep(&app.db, &actor, &id).await?;
         }
     }
-    taken.events = loading::forget(&app.db, &app.events, &leaving).await?;
+    taken.events = app.events.forget(&leaving, events::sample::SOURCE).await?;
     for id in &leaving {
         taken.customers += usize::from(samples::remove(&app.db, &app.clock, &actor, id).await?);
     }

@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use tracing::info;
 use web::App;
 
+use crate::emission::TellOwnEvents;
+
 /// What jobs work with.
 #[derive(Clone)]
 pub struct Work(pub App);
@@ -90,7 +92,8 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(Leftovers)
         .reconciler(Certificates::default())
         .reconciler(Previews::default())
-        .reconciler(Templates);
+        .reconciler(Templates)
+        .reconciler(TellOwnEvents::default());
     of(app, registry)
 }
 

@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn formulas_are_disarmed() {
-        for (text, wanted) in [("=HYPERLINK(\"x\")", "'=HYPERLINK(\"x\")"), ("@sum", "'@sum"), ("login", "login"), ("", ""), ("a=b", "a=b")] {
+        for (text, wanted) in [("=HYPERLINK(\"x\")", "'=HYPERLINK(\"x\")"), ("@sum", "'@sum"), ("login", "login"), ("", ""), ("a=b", "a=b")]
+        {
             assert_eq!(safe(text), wanted);
         }
     }

@@ -70,7 +70,12 @@ impl Mapping {
     pub fn parse(words: &[String]) -> Result<Mapping> {
         let mut chosen = BTreeMap::new();
         for word in words {
-            let wrong = || Error::invalid("map", format!("`{word}` must be field=column or field:=text, of name, time, person, customer, id, properties"));
+            let wrong = || {
+                Error::invalid(
+                    "map",
+                    format!("`{word}` must be field=column or field:=text, of name, time, person, customer, id, properties"),
+                )
+            };
             let (name, rest) = word.split_once('=').ok_or_else(wrong)?;
             let (name, choice) = match name.strip_suffix(':') {
                 Some(name) => (name, Choice::Always(rest.to_owned())),
@@ -97,7 +102,7 @@ impl Mapping {
                 }
                 Some(choice) => Some(choice.clone()),
                 None => {
-                    let named = |column: &String| matches!(self.chosen.values().find(|it| **it == Choice::Column(column.clone())), Some(_));
+                    let named = |column: &String| self.chosen.values().any(|it| *it == Choice::Column(column.clone()));
                     let usual = field.usual().iter().find_map(|usual| head.iter().find(|column| plain(column) == *usual && !named(column)));
                     usual.map(|column| Choice::Column(column.clone()))
                 }
@@ -109,7 +114,10 @@ impl Mapping {
         for field in [Field::Name, Field::At] {
             if !found.contains_key(&field) {
                 let name = field.as_str();
-                return Err(Error::invalid("map", format!("say which column is the {name}: `{name}=column`; the file has {}", listed(head))));
+                return Err(Error::invalid(
+                    "map",
+                    format!("say which column is the {name}: `{name}=column`; the file has {}", listed(head)),
+                ));
             }
         }
         Ok(Some(Columns(found)))
@@ -164,7 +172,9 @@ impl Columns {
         }
         let customer = match text(customer, "the customer")? {
             None => None,
-            Some(text) => Some(row.customers.find(&text).cloned().ok_or_else(|| format!("there is no customer {}", shortened(&Value::String(text))))?),
+            Some(text) => Some(
+                row.customers.find(&text).cloned().ok_or_else(|| format!("there is no customer {}", shortened(&Value::String(text))))?,
+            ),
         };
         let id = match text(id, "the id")? {
             Some(text) => EventId::parse(&text).map_err(|_| "the id must have 1 to 128 bytes and no control characters")?,

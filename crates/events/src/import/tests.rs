@@ -31,7 +31,8 @@ fn read_file(name: &str, content: &[u8], mapping: &[&str]) -> Result<(Vec<NewEve
 
 #[test]
 fn columns_are_found_by_their_usual_names() {
-    let csv = "\u{feff}uuid;Event;timestamp;distinct_id;Customer ID;plan\r\n1;login;2026-07-01T10:00:00Z;ada@x.example;cust_aaaaaaaaaaaa;pro\r\n";
+    let csv =
+        "\u{feff}uuid;Event;timestamp;distinct_id;Customer ID;plan\r\n1;login;2026-07-01T10:00:00Z;ada@x.example;cust_aaaaaaaaaaaa;pro\r\n";
     let (events, problems) = read_file("a.csv", csv.as_bytes(), &[]).unwrap();
     assert_eq!(problems, []);
     let event = &events[0];

@@ -1,6 +1,5 @@
 //! Loading a sample house into the real one: day by day, so that a load that was interrupted goes on where it was.
 
-use accounts::CustomerId;
 use kit::{Clock, Db, Result, Timestamp, from_row, sql};
 
 use super::{House, Wish};
@@ -57,16 +56,13 @@ pub async fn begin(db: &Db, clock: &Clock, events: &Events, order: Order) -> Res
         .bind(mark),
     )
     .await?;
-    let row: Row =
-        db.one(sql("select customers, days, until_at, mark, through_day, loaded_at from sample_house where seed = $1").bind(order.seed)).await?;
+    let row: Row = db
+        .one(sql("select customers, days, until_at, mark, through_day, loaded_at from sample_house where seed = $1").bind(order.seed))
+        .await?;
     let small = |figure: i64| u32::try_from(figure).unwrap_or(0);
     let (customers, days) = (small(row.customers), small(row.days));
     let wish = Wish { customers, days, seed: u64::from(order.seed), until: row.until_at, mark: row.mark };
-    Ok(Begun {
-        house: House::new(wish, events.calendar().clone()),
-        through: row.through_day.map(Day),
-        is_loaded: row.loaded_at.is_some(),
-    })
+    Ok(Begun { house: House::new(wish, events.calendar().clone()), through: row.through_day.map(Day), is_loaded: row.loaded_at.is_some() })
 }
 
 /// Loads what is missing; the house's customers must be there. `seen` hears after each day how many of how many are done. Returns how many events were
@@ -92,15 +88,11 @@ pub async fn load(db: &Db, clock: &Clock, events: &Events, begun: &Begun, mut se
     Ok(stored)
 }
 
-/// Forgets all sample events, and everything of the customers who leave: raw events, what was counted, who is who. Returns how many events went.
-pub async fn forget(db: &Db, events: &Events, leaving: &[CustomerId]) -> Result<u64> {
-    let _ = (db, events, leaving);
-    unimplemented!()
-}
-
 /// Says that no sample house is here any more.
 pub async fn end(db: &Db) -> Result<()> {
-    db.execute(sql("delete from sample_house where not exists (select 1 from sample_customer where sample_customer.seed = sample_house.seed)"))
-        .await
-        .map(|_| ())
+    db.execute(sql(
+        "delete from sample_house where not exists (select 1 from sample_customer where sample_customer.seed = sample_house.seed)",
+    ))
+    .await
+    .map(|_| ())
 }

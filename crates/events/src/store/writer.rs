@@ -144,7 +144,7 @@ async fn commit(whole: &Whole, state: &Mutex<Option<State>>, batches: &[Batch]) 
 
 impl Whole {
     /// Pages that are open look again.
-    fn tell(&self, customers: &[CustomerId]) {
+    pub(super) fn tell(&self, customers: &[CustomerId]) {
         let bus = &self.ingredients.bus;
         bus.signal("operators", "events");
         for customer in customers.iter().take(100) {

@@ -91,7 +91,9 @@ impl Demo {
                 let put = sample::put(&app, Order { customers, days, seed }, progress(output)).await?;
                 output.show(&put, |put| match put.was_there {
                     true => format!("the sample house of seed {seed} is there already, with {} customers", put.customers),
-                    false => format!("added {} customers and {} events; `innkeeper demo remove` takes them out again", put.added, put.events),
+                    false => {
+                        format!("added {} customers and {} events; `innkeeper demo remove` takes them out again", put.added, put.events)
+                    }
                 });
                 Ok(())
             }
@@ -146,7 +148,8 @@ impl ServeDemo {
         let serving = tokio::spawn(server.until_stopped());
         let people = populate(&app).await?;
         let base = app.config.server.public_url.origin().to_owned();
-        output.say(format!("\nInnkeeper is up: {base}  ({} sample customers)\n\nMaking a site for {}:", SAMPLE.customers, people.owner_name));
+        output
+            .say(format!("\nInnkeeper is up: {base}  ({} sample customers)\n\nMaking a site for {}:", SAMPLE.customers, people.owner_name));
         let site = first_site(&app, &people.customer, output).await?;
         let admin = sign_in_link(&app, &base, &people.admin).await?;
         let owner = sign_in_link(&app, &base, &people.owner).await?;
