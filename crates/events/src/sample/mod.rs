@@ -179,4 +179,6 @@ fn after(start: Timestamp, millis: i64) -> Timestamp {
 }
 
 #[cfg(test)]
+mod stored;
+#[cfg(test)]
 mod tests;

@@ -30,9 +30,8 @@ fn the_house_of_the_manual_stays_what_it_is() {
     let first = &house.customers()[0];
     insta::assert_snapshot!(
         format!("{} {} {} {} {}", first.id, first.name, first.segment.as_str(), first.course.as_str(), first.people[0].email),
-        @""
+        @"cust_r6pqvnfjmdmk Garcia Florist agency fading wim.garcia@garcia-florist-0.s7.example"
     );
-    insta::assert_snapshot!(all(&house).len(), @"");
 }
 
 #[test]
@@ -40,6 +39,7 @@ fn the_house_of_the_manual_has_all_that_it_promises() {
     let house = house(wish(80, 90, 7));
     let events = all(&house);
     assert!((30_000..100_000).contains(&events.len()), "tens of thousands: {}", events.len());
+    println!("{} events", events.len());
     let ids: BTreeSet<&str> = events.iter().map(|event| event.id.as_str()).collect();
     assert_eq!(ids.len(), events.len(), "each event has its own id");
     assert!(events.iter().all(|event| event.at <= UNTIL && event.source.as_str() == SOURCE));
@@ -88,7 +88,7 @@ fn the_house_of_the_manual_has_all_that_it_promises() {
 /// Events of a customer in the last 15 days and in the first 15, per working day.
 #[test]
 fn growing_customers_do_more_and_those_who_left_do_nothing() {
-    let house = house(wish(300, 90, 1));
+    let house = house(wish(150, 90, 1));
     let last = house.calendar.day(UNTIL);
     let mut sums: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     let by_id: BTreeMap<&CustomerId, &SampleCustomer> = house.customers().iter().map(|customer| (&customer.id, customer)).collect();
@@ -117,7 +117,7 @@ fn growing_customers_do_more_and_those_who_left_do_nothing() {
 
 #[test]
 fn weekends_are_quiet_and_shops_are_not() {
-    let house = house(wish(200, 84, 3));
+    let house = house(wish(100, 56, 3));
     let by_id: BTreeMap<&CustomerId, Segment> = house.customers().iter().map(|customer| (&customer.id, customer.segment)).collect();
     let mut logins = BTreeMap::from([("shop", [0_usize; 7]), ("other", [0; 7])]);
     for event in all(&house).iter().filter(|event| event.name.as_str() == "login") {
