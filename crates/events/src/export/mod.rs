@@ -1,4 +1,6 @@
-//! Raw events out: as CSV, newest first, in pages, so that memory does not grow with what is exported.
+//! Raw events out: as CSV or Parquet, newest first, in pages, so that memory does not grow with what is exported.
+
+mod parquet;
 
 use std::io::Write;
 
@@ -6,6 +8,8 @@ use accounts::Scope;
 use kit::{Error, Result};
 
 use crate::{Event, Events, Filter};
+
+pub use parquet::parquet;
 
 /// A cell that begins with one of these is a formula to a spreadsheet, and a formula can send what is beside it to a stranger. Such a cell gets a
 /// quote in front, which [`crate::import`] takes away again.
@@ -18,25 +22,36 @@ const PAGE: u32 = 1_000;
 const HEAD: [&str; 8] = ["id", "source", "event", "time", "person", "customer_id", "seq", "properties"];
 
 /// Writes all events of a filter as CSV; returns how many. `seen` hears how many are written.
-pub async fn csv(events: &Events, scope: &Scope, filter: &Filter, out: impl Write, mut seen: impl FnMut(u64)) -> Result<u64> {
+pub async fn csv(events: &Events, scope: &Scope, filter: &Filter, out: impl Write, seen: impl FnMut(u64)) -> Result<u64> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(HEAD).map_err(failed)?;
+    let each = |page: Vec<Event>| page.iter().try_for_each(|event| writer.write_record(record(event)).map_err(failed));
+    let written = pages(events, scope, filter, each, seen).await?;
+    writer.flush().map_err(|error| Error::unavailable(format!("the export could not be written: {error}")))?;
+    Ok(written)
+}
+
+/// Hands all events of a filter on, page by page.
+async fn pages(
+    events: &Events,
+    scope: &Scope,
+    filter: &Filter,
+    mut each: impl FnMut(Vec<Event>) -> Result<()>,
+    mut seen: impl FnMut(u64),
+) -> Result<u64> {
     let mut filter = filter.clone();
     let mut written = 0;
     loop {
         let page = events.list(scope, &filter, PAGE).await?;
-        for event in &page {
-            writer.write_record(record(event)).map_err(failed)?;
-        }
         written += page.len() as u64;
+        let (is_last, last) = (page.len() < PAGE as usize, page.last().map(|event| (event.at, event.seq)));
+        each(page)?;
         seen(written);
-        match page.last() {
-            Some(last) if page.len() == PAGE as usize => filter.after = Some((last.at, last.seq)),
-            _ => break,
+        if is_last {
+            return Ok(written);
         }
+        filter.after = last;
     }
-    writer.flush().map_err(|error| Error::unavailable(format!("the export could not be written: {error}")))?;
-    Ok(written)
 }
 
 fn record(event: &Event) -> [String; 8] {

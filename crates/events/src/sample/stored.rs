@@ -220,3 +220,30 @@ async fn what_is_exported_is_imported_as_it_was_and_once() {
         assert_eq!(imported, sampled, "{}", place.test.name);
     }
 }
+
+#[tokio::test]
+async fn a_parquet_file_holds_what_the_list_shows() {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::RowAccessor;
+
+    for place in places().await {
+        let (_, stored) = place.put().await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("out.parquet");
+        let out = std::fs::File::create(&file).unwrap();
+        let written = export::parquet(&place.events, &Actor::cli().scope(), &Filter::default(), out, |_| {}).await.unwrap();
+        assert_eq!(written, stored);
+        let reader = SerializedFileReader::new(std::fs::File::open(&file).unwrap()).unwrap();
+        let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap()).collect();
+        let all = place.all().await;
+        assert_eq!(rows.len(), all.len(), "{}", place.test.name);
+        for (row, event) in rows.iter().zip(&all) {
+            assert_eq!(row.get_string(0).unwrap(), &event.id);
+            assert_eq!(row.get_timestamp_millis(3).unwrap(), event.at.0);
+            assert_eq!(row.get_string(4).ok(), event.person.as_ref().map(|(_, name)| name));
+            assert_eq!(row.get_string(5).ok().map(String::as_str), event.customer.as_ref().map(CustomerId::as_str));
+            assert_eq!(row.get_long(6).unwrap(), event.seq);
+            assert_eq!(row.get_string(7).unwrap(), &event.props);
+        }
+    }
+}

@@ -157,7 +157,7 @@ async fn write_group(whole: &Arc<Whole>, state: &Mutex<Option<State>>, group: Ve
             for (whom, outcomes) in waiting.into_iter().zip(written.outcomes) {
                 let _ = whom.answer.send(Ok(outcomes));
             }
-            whole.tell(written.customers);
+            whole.tell(&written.customers);
         }
         Err(error) => {
             tracing::warn!("events could not be written: {error}");

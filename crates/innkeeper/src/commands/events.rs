@@ -40,9 +40,9 @@ pub enum EventsCommand {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Writes raw events as CSV, newest first.
+    /// Writes raw events as CSV or Parquet, newest first.
     Export {
-        /// Where to; standard output by default.
+        /// Where to, to a new file; standard output by default. One that ends in .parquet is written as Parquet.
         #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
         /// Of this customer only.
@@ -109,6 +109,9 @@ async fn write(app: &App, filter: &Filter, to: Option<&PathBuf>, output: Output)
         Some(file) => {
             let out = std::fs::File::create_new(file)
                 .map_err(|error| Error::invalid("to", format!("`{}` cannot be made: {error}", file.display())))?;
+            if file.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet")) {
+                return export::parquet(&app.events, &scope, filter, out, seen).await;
+            }
             export::csv(&app.events, &scope, filter, std::io::BufWriter::new(out), seen).await
         }
     }
