@@ -22,6 +22,11 @@ export BENCH_BINARY
 # The load generator and what fills databases, beside the binary.
 cargo build --release --locked --package events --examples
 "$BENCH_BINARY" images build
+# What Innkeeper's intake is measured beside; without it, that line is left out.
+if [ -z "${BASELINE_PYTHON:-}" ] && [[ " $* " == *" ingest "* ]]; then
+  python3 -m venv target/baseline && target/baseline/bin/pip install --quiet -r benches/baseline/requirements.txt \
+    && export BASELINE_PYTHON=$PWD/target/baseline/bin/python || say "no baseline: its packages cannot be installed"
+fi
 
 status=0
 table=$(mktemp)
