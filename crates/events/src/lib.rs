@@ -4,8 +4,12 @@ pub mod catalogue;
 mod config;
 pub mod day;
 mod event;
+pub mod export;
+pub mod import;
 pub mod rollups;
+pub mod sample;
 mod store;
+pub mod told;
 
 pub use config::Config;
 pub use day::{Calendar, Day};

@@ -27,6 +27,8 @@ use serde::{Deserialize, Serialize};
 use tracing::info;
 use web::App;
 
+use crate::emission::TellOwnEvents;
+
 /// What jobs work with.
 #[derive(Clone)]
 pub struct Work(pub App);
@@ -132,6 +134,7 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(Previews::default())
         .reconciler(Templates)
         .reconciler(events::Tidy)
+        .reconciler(TellOwnEvents::default())
         .reconciler(Scores)
         .reconciler(Segments)
         .reconciler(Watch);

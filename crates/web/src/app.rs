@@ -10,6 +10,7 @@ use kit::mail::Mailer;
 use kit::secrets::InstanceKey;
 use kit::{Clock, Db, Timestamp};
 
+use crate::calls::ApiCalls;
 use crate::config::Config;
 use crate::limit::Limits;
 
@@ -20,6 +21,7 @@ pub struct App(Arc<Whole>);
 struct Whole {
     parts: Parts,
     limits: Limits,
+    api_calls: ApiCalls,
 }
 
 /// What an [`App`] holds.
@@ -51,7 +53,12 @@ pub struct Parts {
 impl App {
     /// Joins the parts.
     pub fn new(parts: Parts) -> App {
-        App(Arc::new(Whole { parts, limits: Limits::default() }))
+        App(Arc::new(Whole { parts, limits: Limits::default(), api_calls: ApiCalls::default() }))
+    }
+
+    /// How often customers called the API.
+    pub fn api_calls(&self) -> &ApiCalls {
+        &self.0.api_calls
     }
 
     /// How often each caller asked what.

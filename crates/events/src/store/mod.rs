@@ -6,6 +6,7 @@ mod blocks;
 mod bytes;
 mod cache;
 mod days;
+mod forget;
 mod group;
 mod history;
 mod ids;
