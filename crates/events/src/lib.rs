@@ -4,10 +4,14 @@ pub mod catalogue;
 mod config;
 pub mod day;
 mod event;
+pub mod intake;
 pub mod rollups;
 mod store;
+pub mod warnings;
+pub mod wire;
 
 pub use config::Config;
 pub use day::{Calendar, Day};
 pub use event::{Event, EventId, EventName, Identity, NewEvent, Outcome, Source};
+pub use intake::Intake;
 pub use store::{Events, Filter, Ingredients};

@@ -52,12 +52,8 @@ pub async fn app(config: Config) -> Result<App> {
         public_url: config.server.public_url.to_string(),
         data: config.server.data.clone(),
     })?;
-    let events = Events::open(events::Ingredients {
-        db: db.clone(),
-        clock: clock.clone(),
-        bus: bus.clone(),
-        config: config.events.clone(),
-    })?;
+    let events =
+        Events::open(events::Ingredients { db: db.clone(), clock: clock.clone(), bus: bus.clone(), config: config.events.clone() })?;
     let started_at = clock.now();
     Ok(App::new(Parts { config, db, clock, key, bus, mailer, hosting, events, started_at }))
 }
