@@ -1,5 +1,23 @@
 -- What customers and people do: raw events in blocks, and roll-ups that are written in the same transaction.
 
+-- One row, changed by every commit of events: whoever commits takes it first, so commits take turns.
+create table event_writer (
+  one bigint not null primary key check (one = 1),
+  -- grows with each commit: another process wrote when it is not what one left
+  turn bigint not null,
+  -- the next numbers to give out
+  seq bigint not null,
+  block bigint not null,
+  subject bigint not null,
+  word bigint not null,
+  run bigint not null,
+  -- the newest `at` of customer_changed
+  changed_at bigint not null,
+  -- the time zone in which the roll-ups count days; empty before the first event
+  time_zone text not null
+);
+insert into event_writer (one, turn, seq, block, subject, word, run, changed_at, time_zone) values (1, 0, 1, 1, 1, 1, 1, 0, '');
+
 -- Customers and people as events see them, under short numbers. A person may belong to a customer, and may have turned out to be
 -- another person (merged_into, always the last one of a chain).
 create table subject (
@@ -8,6 +26,8 @@ create table subject (
   -- for customers: which; for people: whose they are, when it is known
   customer_id text references customer (id),
   merged_into bigint references subject (no),
+  -- of people: the name under which they were first seen
+  label text not null,
   first_at bigint not null,
   last_day bigint not null,
   -- of people: what `identify` said, as JSON; of customers: what `group` said
@@ -49,57 +69,41 @@ create table event_block (
   min_subject bigint not null,
   max_subject bigint not null,
   -- time, seq, subject, person, name, source
-  heads blob not null,
-  ids blob not null,
-  props blob not null
+  heads bytea not null,
+  ids bytea not null,
+  props bytea not null
 );
-create index event_block_by_day on event_block (level, day, min_subject);
-create index event_block_by_time on event_block (max_at, min_at);
+create index event_block_by_level on event_block (level, day, no);
+create index event_block_by_time on event_block (max_at, no);
 create index event_block_by_seq on event_block (max_seq);
 
 -- Fingerprints of the ids of the last days, in sorted runs: what makes duplicates known.
 create table event_id_run (
-  run bigint not null,
-  -- the lowest fingerprint of this page, as 32 hexadecimal digits
-  low text not null,
+  run bigint not null primary key,
+  -- UTC day on which the newest of them came
   day bigint not null,
   events bigint not null,
-  -- sequence number after the last event whose fingerprint is in this run
+  -- all events up to this number have their fingerprints in this run or an earlier one
   through_seq bigint not null,
-  body blob not null,
+  -- says of most ids that they are not in here
+  filter bytea not null
+);
+create table event_id_page (
+  run bigint not null references event_id_run (run) on delete cascade,
+  -- pages of a run have their fingerprints in order; this is the first, as 32 hexadecimal digits
+  low text not null,
+  body bytea not null,
   primary key (run, low)
 );
 
--- What a subject did on a calendar day of the house's time zone. A subject is the customer that the event names, else the person.
-create table subject_day (
-  day bigint not null,
-  subject bigint not null,
-  events bigint not null,
-  -- events that a person did, as the catalogue says
-  actions bigint not null,
-  logins bigint not null,
-  api_calls bigint not null,
-  tickets_opened bigint not null,
-  tickets_closed bigint not null,
-  builds_succeeded bigint not null,
-  builds_failed bigint not null,
-  deploys_succeeded bigint not null,
-  deploys_failed bigint not null,
-  ratings bigint not null,
-  -- sum of ratings, each mapped to 0..100
-  rating_points double precision not null,
-  primary key (day, subject)
+-- What a subject did on the days `32 * period` to `32 * period + 31` of the house's calendar, packed (crate `events`, module `period`).
+-- A subject is the customer that the event names, else the person.
+create table subject_days (
+  subject bigint not null references subject (no),
+  period bigint not null,
+  body bytea not null,
+  primary key (subject, period)
 );
-create index subject_day_by_subject on subject_day (subject, day);
-
-create table subject_feature_day (
-  subject bigint not null,
-  day bigint not null,
-  feature bigint not null references event_word (no),
-  uses bigint not null,
-  primary key (subject, day, feature)
-);
-create index subject_feature_day_by_day on subject_feature_day (day, subject, feature);
 
 -- Invoices as invoice_issued and invoice_paid told of them.
 create table invoice (
@@ -124,7 +128,8 @@ create table event_day (
   primary key (day, name, source)
 );
 
--- Bumped when roll-ups of a customer changed; what keeps scores for lists reads it.
+-- Bumped when roll-ups of a customer changed; what keeps scores for lists reads it. Each commit has an `at` of its own that is later
+-- than all before, so that whoever has read up to one misses nothing.
 create table customer_changed (
   customer_id text not null primary key references customer (id),
   at bigint not null

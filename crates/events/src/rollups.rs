@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::Day;
 
-/// What a customer did on one day: a row of `subject_day`, summed over the customer and its people.
+/// What a customer did on one day, summed over the customer and its people.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Counts {
     /// All events.
@@ -31,6 +31,24 @@ pub struct Counts {
     pub ratings: i64,
     /// Sum of the ratings, each mapped to 0..100.
     pub rating_points: f64,
+}
+
+impl Counts {
+    /// Adds those of another day or subject.
+    pub fn add(&mut self, other: &Counts) {
+        self.events += other.events;
+        self.actions += other.actions;
+        self.logins += other.logins;
+        self.api_calls += other.api_calls;
+        self.tickets_opened += other.tickets_opened;
+        self.tickets_closed += other.tickets_closed;
+        self.builds_succeeded += other.builds_succeeded;
+        self.builds_failed += other.builds_failed;
+        self.deploys_succeeded += other.deploys_succeeded;
+        self.deploys_failed += other.deploys_failed;
+        self.ratings += other.ratings;
+        self.rating_points += other.rating_points;
+    }
 }
 
 /// An invoice as events told of it; times in unix milliseconds, amounts in minor units.

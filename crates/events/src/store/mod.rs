@@ -1,5 +1,18 @@
 //! Where events are kept.
 
+mod block;
+mod blocks;
+mod bytes;
+mod cache;
+mod days;
+mod group;
+mod history;
+mod ids;
+mod list;
+mod period;
+mod state;
+mod writer;
+
 use std::sync::Arc;
 
 use accounts::{CustomerId, Scope};
@@ -28,6 +41,7 @@ pub struct Events(Arc<Whole>);
 struct Whole {
     ingredients: Ingredients,
     calendar: Calendar,
+    queue: writer::Queue,
 }
 
 /// Which raw events to read, newest first.
@@ -53,7 +67,8 @@ impl Events {
     /// Checks the settings and starts nothing: the writer starts with the first event.
     pub fn open(ingredients: Ingredients) -> Result<Events> {
         let calendar = Calendar::parse(&ingredients.config.time_zone)?;
-        Ok(Events(Arc::new(Whole { ingredients, calendar })))
+        let queue = writer::Queue::new(ingredients.config.waiting_mb);
+        Ok(Events(Arc::new(Whole { ingredients, calendar, queue })))
     }
 
     /// The days of this house.
@@ -69,25 +84,22 @@ impl Events {
     /// Takes events in and answers when they are durable and counted: one outcome for each, in their order. Many callers share one
     /// transaction. Fails with [`kit::Error::Unavailable`] when too much waits or the database is gone; then nothing is kept.
     pub async fn accept(&self, batch: Vec<NewEvent>) -> Result<Vec<Outcome>> {
-        drop(batch);
-        unimplemented!()
+        self.0.queue.accept(&self.0, batch).await
     }
 
     /// Raw events, newest first, at most `limit`.
     pub async fn list(&self, scope: &Scope, filter: &Filter, limit: u32) -> Result<Vec<Event>> {
-        let _ = (scope, filter, limit);
-        unimplemented!()
+        list::list(&self.0.ingredients.db, scope, filter, limit).await
     }
 
     /// One raw event by its time and number.
     pub async fn get(&self, scope: &Scope, at: Timestamp, seq: i64) -> Result<Event> {
-        let _ = (scope, at, seq);
-        unimplemented!()
+        list::get(&self.0.ingredients.db, scope, at, seq).await
     }
 
     /// All that a health model may ask about a customer between two days, both included.
     pub async fn history(&self, scope: &Scope, customer: &CustomerId, from: Day, to: Day) -> Result<History> {
-        let _ = (scope, customer, from, to);
-        unimplemented!()
+        scope.allows(customer)?;
+        history::of_customer(&self.0.ingredients.db, customer, from, to).await
     }
 }

@@ -187,6 +187,16 @@ impl Db {
         self.write_at(Isolation::ReadCommitted, work).await
     }
 
+    /// Like [`Db::write`] for work that begins by changing one row that all of its kind change, and so waits for its turn: on
+    /// PostgreSQL each statement then sees what those before it committed, and none is run again because of another.
+    pub async fn write_in_turn<T, F, Fut>(&self, work: F) -> Result<T>
+    where
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = Result<T>>,
+    {
+        self.write_at(Isolation::ReadCommitted, work).await
+    }
+
     async fn write_at<T, F, Fut>(&self, isolation: Isolation, work: F) -> Result<T>
     where
         F: Fn(Tx) -> Fut,
