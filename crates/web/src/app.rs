@@ -9,6 +9,7 @@ use kit::secrets::InstanceKey;
 use kit::{Clock, Db, Timestamp};
 
 use crate::config::Config;
+use crate::ingest::Ingest;
 use crate::limit::Limits;
 
 /// The parts of a running Innkeeper. Cheap to clone.
@@ -18,6 +19,7 @@ pub struct App(Arc<Whole>);
 struct Whole {
     parts: Parts,
     limits: Limits,
+    ingest: Ingest,
 }
 
 /// What an [`App`] holds.
@@ -45,7 +47,13 @@ pub struct Parts {
 impl App {
     /// Joins the parts.
     pub fn new(parts: Parts) -> App {
-        App(Arc::new(Whole { parts, limits: Limits::default() }))
+        let ingest = Ingest::new(&parts.db, &parts.clock, &parts.events);
+        App(Arc::new(Whole { parts, limits: Limits::default(), ingest }))
+    }
+
+    /// What the doors for events share.
+    pub(crate) fn ingest(&self) -> &Ingest {
+        &self.0.ingest
     }
 
     /// How often each caller asked what.

@@ -227,6 +227,7 @@ fn rail(actor: &Actor, path: &str) -> Vec<RailGroup<'static>> {
             "Customers",
             &[
                 ("Customers", "/admin/customers", icon::users, Permission::ReadCustomers),
+                ("Events", "/admin/events", icon::radio, Permission::ReadReporting),
                 ("Staff", "/admin/staff", icon::user, Permission::ReadMembers),
             ],
         ),
@@ -235,6 +236,7 @@ fn rail(actor: &Actor, path: &str) -> Vec<RailGroup<'static>> {
             "System",
             &[
                 ("Jobs", "/admin/jobs", icon::list_checks, Permission::OperateHouse),
+                ("Ingestion", "/admin/ingestion", icon::plug, Permission::OperateHouse),
                 ("Mail", "/admin/mail", icon::mail, Permission::OperateHouse),
                 ("Audit log", "/admin/audit", icon::scroll_text, Permission::ReadAudit),
                 ("Doctor", "/admin/doctor", icon::activity, Permission::OperateHouse),

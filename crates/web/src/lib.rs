@@ -21,6 +21,7 @@ mod csrf;
 mod entry;
 mod git;
 mod idempotency;
+mod ingest;
 mod limit;
 mod openapi;
 mod operator;

@@ -15,6 +15,8 @@ mod posthog;
 mod rules;
 mod segment;
 mod sieve;
+#[cfg(test)]
+mod tests;
 mod times;
 mod unpack;
 
@@ -28,6 +30,7 @@ use crate::NewEvent;
 pub use envelope::{Envelope, Malformed};
 pub use names::unknown_customer;
 pub use rules::Rules;
+pub use times::read as read_time;
 pub use unpack::{Encoding, Unpacked, unpack};
 
 /// Bytes of one request, before and after unpacking.

@@ -5,6 +5,8 @@ mod audit;
 mod customer;
 mod customers;
 mod doctor;
+mod events;
+mod ingestion;
 mod jobs;
 mod mail;
 mod new_customer;
@@ -29,6 +31,10 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/admin/customers/{customer}/change", manage, customer::change)
         .post("/admin/customers/{customer}/suspend", manage, customer::suspend)
         .post("/admin/customers/{customer}/resume", manage, customer::resume)
+        .get("/admin/events", Access::House(Permission::ReadReporting), events::list)
+        .get("/admin/events/{at}/{seq}", Access::House(Permission::ReadReporting), events::show)
+        .get("/admin/events/{at}/{seq}/raw", Access::House(Permission::ReadReporting), events::raw)
+        .get("/admin/ingestion", operate, ingestion::show)
         .get("/admin/sites", Access::House(Permission::ReadSites), sites::list)
         .get("/admin/sites.csv", Access::House(Permission::ReadSites), sites::export)
         .get("/admin/sites/adopt", operate, adopt::form)

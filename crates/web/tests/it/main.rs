@@ -6,6 +6,7 @@ mod api;
 mod entry;
 mod git;
 mod idempotency;
+mod ingest;
 mod live;
 mod matrix;
 mod pages;
