@@ -14,7 +14,9 @@ create table event_writer (
   -- the newest `at` of customer_changed
   changed_at bigint not null,
   -- the time zone in which the roll-ups count days; empty before the first event
-  time_zone text not null
+  time_zone text not null,
+  -- raw events before this moment may have been dropped; null when none were
+  kept_from bigint
 );
 insert into event_writer (one, turn, seq, block, subject, word, run, changed_at, time_zone) values (1, 0, 1, 1, 1, 1, 1, 0, '');
 
@@ -88,8 +90,9 @@ create table event_id_run (
   -- says of most ids that they are not in here
   filter bytea not null
 );
+-- Pages are written before their run is.
 create table event_id_page (
-  run bigint not null references event_id_run (run) on delete cascade,
+  run bigint not null,
   -- pages of a run have their fingerprints in order; this is the first, as 32 hexadecimal digits
   low text not null,
   body bytea not null,

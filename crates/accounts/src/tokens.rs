@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use kit::db::FromRow as _;
 use kit::secrets::{Secret, random_alphanumeric, sha256_hex};
 use kit::{Clock, Db, Error, Result, Timestamp, from_row, sql};
 use serde::Serialize;

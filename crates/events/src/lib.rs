@@ -14,4 +14,4 @@ pub use config::Config;
 pub use day::{Calendar, Day};
 pub use event::{Event, EventId, EventName, Identity, NewEvent, Outcome, Source};
 pub use intake::Intake;
-pub use store::{Events, Filter, Ingredients};
+pub use store::{Events, Filter, Ingredients, Tidy, Vitals};

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use accounts::CustomerId;
+use kit::db::dialect::Column::{Blob, Int, Text};
+use kit::db::dialect::insert_rows;
 use kit::db::{Sql, Value};
 use kit::{Result, Timestamp, Tx, from_row, sql};
 use serde_json::{Map, Value as Json};
@@ -332,7 +334,6 @@ impl<'a> Group<'a> {
                 }
             }
         }
-        self.state.counters.store(tx).await?;
         Ok(customers)
     }
 
@@ -341,7 +342,8 @@ impl<'a> Group<'a> {
             .into_iter()
             .map(|word| vec![word.no.into(), word.kind.as_str().into(), word.word.into(), word.first_at.into()])
             .collect();
-        each(tx, sql("insert into event_word (no, kind, word, first_at) values ($1, $2, $3, $4)"), rows).await
+        insert_rows(tx, "event_word (no, kind, word, first_at)", &[Int, Text, Text, Int], "", rows).await?;
+        Ok(())
     }
 
     async fn write_subjects(&mut self, tx: &Tx) -> Result<()> {
@@ -360,14 +362,10 @@ impl<'a> Group<'a> {
                 traits.into(),
             ]);
         }
-        each(
-            tx,
-            sql("insert into subject (no, kind, customer_id, label, first_at, last_day, traits) values ($1, $2, $3, $4, $5, $6, $7)"),
-            rows,
-        )
-        .await?;
+        let into = "subject (no, kind, customer_id, label, first_at, last_day, traits)";
+        insert_rows(tx, into, &[Int, Text, Text, Text, Int, Int, Text], "", rows).await?;
         let names = std::mem::take(&mut self.new_names).into_iter().map(|(name, no)| vec![name.into(), no.into()]).collect();
-        each(tx, sql("insert into subject_name (name, subject) values ($1, $2)"), names).await?;
+        insert_rows(tx, "subject_name (name, subject)", &[Text, Int], "", names).await?;
         for change in std::mem::take(&mut self.changes) {
             match change {
                 Change::Merge { from, into, customer } => {
@@ -405,13 +403,9 @@ impl<'a> Group<'a> {
             .into_iter()
             .map(|((day, name, source), events)| vec![day.into(), name.into(), source.into(), events.into()])
             .collect();
-        each(
-            tx,
-            sql("insert into event_day (day, name, source, events) values ($1, $2, $3, $4)
-                 on conflict (day, name, source) do update set events = event_day.events + excluded.events"),
-            rows,
-        )
-        .await
+        let then = "on conflict (day, name, source) do update set events = event_day.events + excluded.events";
+        insert_rows(tx, "event_day (day, name, source, events)", &[Int, Int, Int, Int], then, rows).await?;
+        Ok(())
     }
 
     async fn write_days(&mut self, tx: &Tx) -> Result<()> {
@@ -436,13 +430,9 @@ impl<'a> Group<'a> {
             rows.push(vec![subject.into(), number.into(), Value::Blob(packed.clone())]);
             self.state.periods.insert((subject, number), packed);
         }
-        each(
-            tx,
-            sql("insert into subject_days (subject, period, body) values ($1, $2, $3)
-                 on conflict (subject, period) do update set body = excluded.body"),
-            rows,
-        )
-        .await
+        let then = "on conflict (subject, period) do update set body = excluded.body";
+        insert_rows(tx, "subject_days (subject, period, body)", &[Int, Int, Blob], then, rows).await?;
+        Ok(())
     }
 
     async fn write_invoices(&mut self, tx: &Tx) -> Result<()> {
@@ -457,13 +447,8 @@ impl<'a> Group<'a> {
             counters.changed_at = self.now.0.max(counters.changed_at + 1);
             let at = counters.changed_at;
             let rows = customers.iter().map(|customer| vec![(&**customer).into(), at.into()]).collect();
-            each(
-                tx,
-                sql("insert into customer_changed (customer_id, at) values ($1, $2)
-                     on conflict (customer_id) do update set at = excluded.at"),
-                rows,
-            )
-            .await?;
+            let then = "on conflict (customer_id) do update set at = excluded.at";
+            insert_rows(tx, "customer_changed (customer_id, at)", &[Text, Int], then, rows).await?;
         }
         Ok(customers.iter().filter_map(|id| CustomerId::parse(id).ok()).collect())
     }
@@ -568,9 +553,10 @@ pub(super) struct WriterRow {
     run: i64,
     changed_at: i64,
     pub(super) time_zone: String,
+    pub(super) kept_from: Option<i64>,
 }
 
-from_row!(WriterRow { turn, seq, block, subject, word, run, changed_at, time_zone });
+from_row!(WriterRow { turn, seq, block, subject, word, run, changed_at, time_zone, kept_from });
 
 impl WriterRow {
     /// Waits for this writer's turn, which lasts as long as the transaction.
@@ -578,7 +564,7 @@ impl WriterRow {
         tx.one(sql("update event_writer
              set turn = turn + 1
              where one = 1
-             returning turn, seq, block, subject, word, run, changed_at, time_zone"))
+             returning turn, seq, block, subject, word, run, changed_at, time_zone, kept_from"))
             .await
     }
 

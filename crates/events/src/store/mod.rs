@@ -10,10 +10,14 @@ mod history;
 mod ids;
 mod list;
 mod period;
+mod recount;
 mod state;
+mod tidy;
+mod vitals;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use accounts::{CustomerId, Scope};
 use kit::bus::Bus;
@@ -21,6 +25,8 @@ use kit::{Clock, Db, Result, Timestamp};
 
 use crate::rollups::History;
 use crate::{Calendar, Config, Day, Event, NewEvent, Outcome};
+pub use tidy::Tidy;
+pub use vitals::Vitals;
 
 /// What [`Events`] is made of.
 pub struct Ingredients {
@@ -42,6 +48,9 @@ struct Whole {
     ingredients: Ingredients,
     calendar: Calendar,
     queue: writer::Queue,
+    vitals: vitals::Pulse,
+    /// When blocks were sorted last, in unix milliseconds.
+    sorted_at: AtomicI64,
 }
 
 /// Which raw events to read, newest first.
@@ -68,7 +77,8 @@ impl Events {
     pub fn open(ingredients: Ingredients) -> Result<Events> {
         let calendar = Calendar::parse(&ingredients.config.time_zone)?;
         let queue = writer::Queue::new(ingredients.config.waiting_mb);
-        Ok(Events(Arc::new(Whole { ingredients, calendar, queue })))
+        let sorted_at = AtomicI64::new(ingredients.clock.now().0);
+        Ok(Events(Arc::new(Whole { ingredients, calendar, queue, vitals: vitals::Pulse::default(), sorted_at })))
     }
 
     /// The days of this house.
@@ -101,5 +111,10 @@ impl Events {
     pub async fn history(&self, scope: &Scope, customer: &CustomerId, from: Day, to: Day) -> Result<History> {
         scope.allows(customer)?;
         history::of_customer(&self.0.ingredients.db, customer, from, to).await
+    }
+
+    /// How the writer fares.
+    pub fn vitals(&self) -> Vitals {
+        self.0.vitals.read(self.0.ingredients.clock.now(), self.0.queue.waiting_bytes())
     }
 }

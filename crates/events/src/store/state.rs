@@ -14,8 +14,9 @@ use crate::NewEvent;
 
 /// So many names, subjects and rows of counts are kept at hand; more than one group can speak of.
 const CACHED: usize = 1 << 16;
-/// Words are few; when someone makes them up, they are looked up anew.
+/// Words of one kind are few and all at hand. When a sender makes them up, further ones become [`OTHER`].
 const MAX_WORDS: usize = 50_000;
+pub(super) const OTHER: &str = "(other)";
 
 /// The next numbers to give out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,8 @@ pub(super) struct Subject {
 pub(super) struct State {
     /// The turn that left the database like this.
     pub(super) turn: i64,
+    /// Whether that turn's transaction is known to be kept.
+    pub(super) committed: bool,
     pub(super) counters: Counters,
     pub(super) ids: Ids,
     words: [HashMap<String, i64>; 3],
@@ -108,32 +111,57 @@ from_row!(PersonRow { name, no, customer_id, first_at, last_day });
 
 impl State {
     pub(super) async fn load(tx: &Tx, row: &WriterRow, ids: Ids) -> Result<State> {
-        let mut words: [HashMap<String, i64>; 3] = Default::default();
-        let rows: Vec<(String, String, i64)> =
-            tx.all(sql("select kind, word, no from event_word order by no desc limit $1").bind(MAX_WORDS as i64)).await?;
-        for (kind, word, no) in rows {
-            let kind = [Kind::Name, Kind::Source, Kind::Feature].into_iter().find(|it| it.as_str() == kind);
-            if let Some(kind) = kind {
-                words[kind as usize].insert(word, no);
-            }
-        }
-        Ok(State {
+        let mut state = State {
             turn: row.turn,
+            committed: false,
             counters: row.counters(),
             ids,
-            words,
+            words: Default::default(),
             new_words: Vec::new(),
             people: Cache::new(CACHED),
             customers: Cache::new(CACHED),
             subjects: Cache::new(CACHED),
             periods: Cache::new(CACHED),
-        })
+        };
+        state.load_words(tx, 0).await?;
+        Ok(state)
     }
 
-    /// The number of a word, which is new when nobody used it before. [`State::look_up`] has seen to it that all stored ones are here.
+    /// The state after others wrote: of what cannot have changed, only what is new is read.
+    pub(super) async fn refresh(mut self, tx: &Tx, row: &WriterRow) -> Result<State> {
+        self.ids.refresh(tx, self.counters.block).await?;
+        self.load_words(tx, self.counters.word).await?;
+        self.people = Cache::new(CACHED);
+        self.customers = Cache::new(CACHED);
+        self.subjects = Cache::new(CACHED);
+        self.forget_counts();
+        self.counters = row.counters();
+        Ok(self)
+    }
+
+    /// Counts are read from the database when they are needed next.
+    pub(super) fn forget_counts(&mut self) {
+        self.periods = Cache::new(CACHED);
+    }
+
+    async fn load_words(&mut self, tx: &Tx, from: i64) -> Result<()> {
+        let rows: Vec<(String, String, i64)> = tx.all(sql("select kind, word, no from event_word where no >= $1").bind(from)).await?;
+        for (kind, word, no) in rows {
+            let kind = [Kind::Name, Kind::Source, Kind::Feature].into_iter().find(|it| it.as_str() == kind);
+            if let Some(kind) = kind {
+                self.words[kind as usize].insert(word, no);
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of a word, which is new when nobody used it before.
     pub(super) fn word(&mut self, kind: Kind, word: &str, now: Timestamp) -> i64 {
         if let Some(no) = self.words[kind as usize].get(word) {
             return *no;
+        }
+        if self.words[kind as usize].len() >= MAX_WORDS && word != OTHER {
+            return self.word(kind, OTHER, now);
         }
         let no = self.counters.word;
         self.counters.word += 1;

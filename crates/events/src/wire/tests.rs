@@ -72,7 +72,7 @@ fn a_batch_of_posthogs_python_and_node() {
     let items = read(Door::PosthogV0, &body);
     let lines: Vec<String> = items.iter().map(|item| told(item.event.as_ref().unwrap())).collect();
     let expected = [
-        r#"posthog 01a1fc3b-5e7c-79f0-a33f-f7738b909cad build_started by u1 of cust_aaaaaaaaaaaa {"site":"s1","$lib":"posthog-node","$groups":{"team":"7"}}"#,
+        r#"posthog 01a1fc3b-5e7c-79f0-a33f-f7738b909cad build_started by u1 of cust_aaaaaaaaaaaa {"$lib":"posthog-node","site":"s1","$groups":{"team":"7"}}"#,
         r#"posthog b $identify by u1 of - {} Person { set: {"plan": String("pro")}, set_once: {}, anonymous: Some("anon-1") }"#,
         r#"posthog c $set by u1 of - {} Person { set: {"plan": String("pro")}, set_once: {}, anonymous: None }"#,
         r#"posthog d $create_alias by u1 of - {} Alias { other: "anon-2" }"#,

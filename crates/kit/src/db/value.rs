@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use tokio_postgres::types::private::BytesMut;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{IsNull, Kind, ToSql, Type, to_sql_checked};
 
 use crate::secrets::Secret;
 use crate::{Error, Result, Timestamp};
@@ -18,6 +18,8 @@ pub enum Value {
     Real(f64),
     Text(String),
     Blob(Vec<u8>),
+    /// Of values of one kind, for [`dialect::insert_rows`](super::dialect::insert_rows) on PostgreSQL; no column holds one.
+    List(Vec<Value>),
 }
 
 macro_rules! into_value {
@@ -63,6 +65,7 @@ impl Value {
         match self {
             Value::Text(text) if text.contains('\0') => Err(Error::invalid("text", "must not contain a NUL character")),
             Value::Real(real) if real.is_nan() => Err(Error::invalid("number", "must be a number")),
+            Value::List(values) => values.iter().try_for_each(Value::check),
             _ => Ok(()),
         }
     }
@@ -76,6 +79,7 @@ impl Value {
             Value::Real(_) => "a real",
             Value::Text(_) => "a text",
             Value::Blob(_) => "bytes",
+            Value::List(_) => "a list",
         }
     }
 }
@@ -224,6 +228,7 @@ impl rusqlite::ToSql for Value {
             Value::Real(it) => ValueRef::Real(*it),
             Value::Text(it) => ValueRef::Text(it.as_bytes()),
             Value::Blob(it) => ValueRef::Blob(it),
+            Value::List(_) => return Err(rusqlite::Error::ToSqlConversionFailure("SQLite has no lists".into())),
         }))
     }
 }
@@ -242,6 +247,7 @@ impl ToSql for Value {
             (Value::Real(it), &Type::FLOAT8) => it.to_sql(ty, out),
             (Value::Text(it), &Type::TEXT | &Type::VARCHAR | &Type::NAME) => it.to_sql(ty, out),
             (Value::Blob(it), &Type::BYTEA) => it.to_sql(ty, out),
+            (Value::List(it), ty) if matches!(ty.kind(), Kind::Array(_)) => it.to_sql(ty, out),
             (value, ty) => Err(format!("cannot bind {} to a parameter of type {ty}", value.kind()).into()),
         }
     }
