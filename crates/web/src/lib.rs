@@ -23,6 +23,7 @@ mod entry;
 pub mod follow_ups;
 mod git;
 mod idempotency;
+mod ingest;
 mod limit;
 mod openapi;
 mod operator;

@@ -9,6 +9,7 @@ mod follow_ups;
 mod git;
 mod health;
 mod idempotency;
+mod ingest;
 mod live;
 mod matrix;
 mod pages;
