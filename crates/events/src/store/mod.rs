@@ -1,10 +1,12 @@
 //! Where events are kept.
 
+mod all;
 mod block;
 mod blocks;
 mod bytes;
 mod cache;
 mod days;
+mod forget;
 mod group;
 mod history;
 mod ids;
@@ -27,6 +29,7 @@ use kit::{Clock, Db, Result, Timestamp, sql};
 
 use crate::rollups::History;
 use crate::{Calendar, Config, Day, Event, NewEvent, Outcome};
+pub use all::Packed;
 pub use block::Head;
 pub use tidy::Tidy;
 pub use vitals::Vitals;
@@ -135,27 +138,6 @@ impl Events {
         history::of_customer(&self.0, customer, from, to).await
     }
 
-    /// Like [`Events::history`] for many customers: those that follow `after` in the order of their ids, with or without events, at most
-    /// `limit`. About a thousand at a time is quickest.
-    pub async fn histories(
-        &self,
-        scope: &Scope,
-        from: Day,
-        to: Day,
-        after: Option<&CustomerId>,
-        limit: u32,
-    ) -> Result<Vec<(CustomerId, History)>> {
-        history::of_many(&self.0, scope, from, to, after, limit).await
-    }
-
-    /// Customers whose counts changed after `cursor`, and the cursor for the next time; 0 is the beginning.
-    pub async fn changed_since(&self, cursor: i64) -> Result<(i64, Vec<CustomerId>)> {
-        let rows: Vec<(String, i64)> =
-            self.0.ingredients.db.all(sql("select customer_id, at from customer_changed where at > $1 order by at").bind(cursor)).await?;
-        let newest = rows.last().map_or(cursor, |(_, at)| *at);
-        Ok((newest, rows.iter().filter_map(|(id, _)| CustomerId::parse(id).ok()).collect()))
-    }
-
     /// Goes through all raw events of a range of time (the end not included), without ids and properties, block by block in no order.
     /// For figures over everybody; a customer's are in [`Events::history`].
     pub async fn scan(&self, from: Timestamp, to: Timestamp, see: impl FnMut(&Head)) -> Result<()> {
@@ -166,6 +148,27 @@ impl Events {
     pub async fn names(&self) -> Result<HashMap<i64, String>> {
         let rows: Vec<(i64, String)> = self.0.ingredients.db.all(sql("select no, word from event_word where kind = 'name'")).await?;
         Ok(rows.into_iter().collect())
+    }
+
+    /// What these customers did between two days, both included, in their order: for whoever works something out for all of them.
+    pub async fn packed(&self, customers: &[CustomerId], from: Day, to: Day) -> Result<Vec<Packed>> {
+        all::of(&self.0.ingredients.db, customers, (from, to), self.0.calendar.start(from)).await
+    }
+
+    /// The numbers and names of all features.
+    pub async fn features(&self) -> Result<Vec<(i64, String)>> {
+        all::features(&self.0.ingredients.db).await
+    }
+
+    /// Customers of whom something was counted after `after` (a moment and a customer of that moment), in that order, with when; at most
+    /// `limit`. Whoever goes on from the last one misses nothing.
+    pub async fn changed(&self, after: (i64, &str), limit: u32) -> Result<Vec<(CustomerId, i64)>> {
+        all::changed(&self.0.ingredients.db, after, limit).await
+    }
+
+    /// The newest moment that [`Events::changed`] knows; 0 before the first.
+    pub async fn last_changed(&self) -> Result<i64> {
+        all::last_changed(&self.0.ingredients.db).await
     }
 
     /// Makes all counts of days anew from the raw events that are there. Done by itself when the time zone changes.
