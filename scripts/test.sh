@@ -51,6 +51,9 @@ front_end() {
   build_frontend
   # Tests of templates drive a browser, too, with the packages of the browser tests.
   npm_ci e2e
+  # Tests of the doors for events send with the real clients of others.
+  npm_ci crates/web/tests/sdks
+  pip_install crates/web/tests/sdks
 }
 
 build() {

@@ -6,12 +6,16 @@ pub mod day;
 mod event;
 pub mod export;
 pub mod import;
+pub mod intake;
 pub mod rollups;
 pub mod sample;
 mod store;
 pub mod told;
+pub mod warnings;
+pub mod wire;
 
 pub use config::Config;
 pub use day::{Calendar, Day};
 pub use event::{Event, EventId, EventName, Identity, NewEvent, Outcome, Source};
-pub use store::{Events, Filter, Ingredients, Tidy, Vitals};
+pub use intake::Intake;
+pub use store::{Events, Filter, Head, Ingredients, Packed, Tidy, Vitals};

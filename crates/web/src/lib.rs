@@ -20,14 +20,17 @@ mod account;
 mod api;
 mod csrf;
 mod entry;
+pub mod follow_ups;
 mod git;
 mod idempotency;
+mod ingest;
 mod limit;
 mod openapi;
 mod operator;
 mod palette;
 mod people;
 mod portal;
+mod score;
 mod status;
 mod surroundings;
 

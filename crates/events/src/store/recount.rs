@@ -1,21 +1,39 @@
 //! Counts made anew from the raw events: when days begin at another hour than before, and when events are taken out.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use kit::db::dialect::Column::{Blob, Int};
 use kit::db::dialect::insert_rows;
 use kit::{Result, Timestamp, Tx, sql};
 
+use super::Whole;
 use super::block::{self, Head, Props};
 use super::days::DayFinder;
 use super::group::{self, UPSERT_INVOICE};
 use super::period::{self, Period, Tally};
 use super::state::OTHER;
+use super::writer::Chore;
 use crate::catalogue::{self, Counter, InvoiceNews};
 use crate::{Calendar, Day};
 
 /// So many events are counted in memory at a time; with more, subjects take turns.
 const AT_ONCE: i64 = 500_000;
+
+/// Counts all days anew, in the writer's turn.
+pub(super) async fn by_writer(whole: &Arc<Whole>) -> Result<()> {
+    let calendar = Arc::new(whole.calendar.clone());
+    let work: Chore = Box::new(move |tx, state| {
+        let calendar = calendar.clone();
+        Box::pin(async move {
+            let (kept_from,): (Option<Timestamp>,) = tx.one(sql("select kept_from from event_writer")).await?;
+            all(tx, &calendar, kept_from).await?;
+            state.forget_counts();
+            Ok(())
+        })
+    });
+    whole.queue.chore(whole, work).await
+}
 
 /// Counts the days of all subjects, from the first day of which all raw events are there.
 pub(super) async fn all(tx: &Tx, calendar: &Calendar, kept_from: Option<Timestamp>) -> Result<()> {

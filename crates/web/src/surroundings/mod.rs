@@ -131,7 +131,7 @@ mod tests {
             .get("/api/panics", Access::Public, panics)
             .api_create(Access::SignedIn, routes!(creates))
             .get("/healthz", Access::Public, health::alive);
-        let router = surround(routes.into_router(), &test.app);
+        let router = surround(routes.into_routers().0, &test.app);
         let ask = async |method: &str, path: &str| {
             let request = Request::builder().method(method).uri(path).extension(Peer(([127, 0, 0, 1], 4711).into()));
             let request = request.header("cookie", &admin.cookie).header("sec-fetch-site", "same-origin").header("idempotency-key", "k");
