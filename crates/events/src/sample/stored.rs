@@ -31,6 +31,7 @@ async fn places() -> Vec<Place> {
             waiting_mb: 64,
             features: 10,
             key_features: Vec::new(),
+            remove_keys: Vec::new(),
         };
         let bus = kit::bus::Bus::default();
         let events = Events::open(Ingredients { db: test.db.clone(), clock: clock.clone(), bus, config }).unwrap();
