@@ -136,7 +136,7 @@ create index event_day_by_name on event_day (name, day);
 -- Bumped when roll-ups of a customer changed; what keeps scores for lists reads it. Each commit has an `at` of its own that is later
 -- than all before, so that whoever has read up to one misses nothing.
 create table customer_changed (
-  customer_id text not null primary key references customer (id),
+  customer_id text not null primary key references customer (id) on delete cascade,
   at bigint not null
 );
 create index customer_changed_by_time on customer_changed (at);
