@@ -6,7 +6,7 @@ insert into segment (id, name, name_folded, expression, created_by, created_at, 
 values ('seg_000000000000000001', 'O''Hara & <i>', 'o''hara & <i>', '{"where":{"fact":"property.a\"b","is":"contains","value":"'' or 1=1 --"}}', 'Ada', 1, 2, 1, 3);
 insert into segment_member (segment_id, customer_id) select 'seg_000000000000000001', min(id) from customer;
 insert into play (id, name, cause, segment_id, actions, url, secret, state, note, failures, quiet_days, created_by, created_at, updated_at)
-values ('play_000000000000000001', 'Call <them>', '{"band":"churning"}', 'seg_000000000000000001', '{"task":{"title":"Call","due_in_days":2},"mail":"owner"}',
+values ('play_000000000000000001', 'Call <them>', '{"on":"band","to":"churning"}', 'seg_000000000000000001', '{"task":{"title":"Call","due_in_days":2,"assignee":"owner"},"mail":{"owner":true,"to":[]}}',
         'sealed', 'sealed', 'active', null, 0, 14, 'Ada', 1, 2);
 insert into play_seen (customer_id, band, falling_fast, churn, at) select min(id), 'at_risk', true, 0.25, 1 from customer;
 insert into customer_task (id, customer_id, title, detail, assignee_id, due_day, sort_day, state, created_by, created_at, done_at, done_by)

@@ -53,18 +53,19 @@ pub async fn app(config: Config) -> Result<App> {
         public_url: config.server.public_url.to_string(),
         data: config.server.data.clone(),
     })?;
-    let events = Events::open(events::Ingredients {
+    let events =
+        Events::open(events::Ingredients { db: db.clone(), clock: clock.clone(), bus: bus.clone(), config: config.events.clone() })?;
+    let insight = Insight::open(insight::Ingredients { db: db.clone(), clock: clock.clone(), bus: bus.clone(), events: events.clone() });
+    let plays = insight::plays::Plays::open(insight::plays::Ingredients {
         db: db.clone(),
         clock: clock.clone(),
         bus: bus.clone(),
-        config: config.events.clone(),
-    })?;
-    let insight = Insight::open(insight::Ingredients {
-        db: db.clone(),
-        clock: clock.clone(),
-        bus: bus.clone(),
-        events: events.clone(),
+        key: key.clone(),
+        mailer: mailer.clone(),
+        outside: hosting.outside.clone(),
+        calendar: events.calendar().clone(),
+        public_url: config.server.public_url.to_string(),
     });
     let started_at = clock.now();
-    Ok(App::new(Parts { config, db, clock, key, bus, mailer, hosting, events, insight, started_at }))
+    Ok(App::new(Parts { config, db, clock, key, bus, mailer, hosting, events, insight, plays, started_at }))
 }

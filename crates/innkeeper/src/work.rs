@@ -1,7 +1,10 @@
 //! All jobs, schedules and reconcilers of the product in one list.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use accounts::CustomerId;
+use events::Events;
 use hosting::Hosting;
 use hosting::archive::PurgeArchives;
 use hosting::deployments::status::TellProvider;
@@ -13,13 +16,18 @@ use hosting::operations::RunOperation;
 use hosting::previews::Previews;
 use hosting::reconcile::{Certificates, Deployments, Edge, Leftovers, Pushes, Templates};
 use insight::Insight;
+use insight::churn::LearnChurn;
 use insight::health::Scores;
+use insight::plays::{DeliverPlay, Plays, Watch};
+use insight::segments::{Segments, SiteKinds};
 use kit::Result;
 use kit::jobs::{Attempt, Job, Registry, Runner};
 use kit::mail::{Mailer, SendMail};
 use serde::{Deserialize, Serialize};
 use tracing::info;
 use web::App;
+
+use crate::emission::TellOwnEvents;
 
 /// What jobs work with.
 #[derive(Clone)]
@@ -28,6 +36,12 @@ pub struct Work(pub App);
 impl AsRef<Hosting> for Work {
     fn as_ref(&self) -> &Hosting {
         &self.0.hosting
+    }
+}
+
+impl AsRef<Events> for Work {
+    fn as_ref(&self) -> &Events {
+        &self.0.events
     }
 }
 
@@ -40,6 +54,24 @@ impl AsRef<Insight> for Work {
 impl AsRef<Mailer> for Work {
     fn as_ref(&self) -> &Mailer {
         &self.0.mailer
+    }
+}
+
+impl AsRef<Insight> for Work {
+    fn as_ref(&self) -> &Insight {
+        &self.0.insight
+    }
+}
+
+impl AsRef<Plays> for Work {
+    fn as_ref(&self) -> &Plays {
+        &self.0.plays
+    }
+}
+
+impl SiteKinds for Work {
+    fn site_kinds(&self) -> impl Future<Output = Result<HashMap<CustomerId, Vec<String>>>> + Send {
+        self.0.site_kinds()
     }
 }
 
@@ -59,7 +91,7 @@ impl Job<Work> for Sweep {
         let swept = accounts::sweep(db, clock).await?;
         let answers = web::sweep(db, clock).await?;
         let mails = kit::mail::forget_older_than(db, clock.now().minus(KEEP_MAILS)).await?;
-        let deliveries = notify::sweep(db, clock).await?;
+        let deliveries = notify::sweep(db, clock).await? + insight::plays::sweep(db, clock).await?;
         info!(
             rows = swept,
             answers,
@@ -83,6 +115,7 @@ fn jobs() -> Registry<Work> {
         .job::<TellDeployment>()
         .job::<TellFailures>()
         .job::<DeliverWebhook>()
+        .job::<DeliverPlay>()
 }
 
 /// The runner of a server.
@@ -91,6 +124,7 @@ pub fn runner(app: &App) -> Runner<Work> {
         .schedule(HOUR, &PurgeArchives {})
         .schedule(24 * HOUR, &Sweep {})
         .schedule(24 * HOUR, &deliveries::Sweep {})
+        .schedule(24 * HOUR, &LearnChurn::default())
         .reconciler(Edge)
         .reconciler(Deployments)
         .reconciler(Heads::default())
@@ -99,7 +133,11 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(Certificates::default())
         .reconciler(Previews::default())
         .reconciler(Templates)
-        .reconciler(Scores);
+        .reconciler(events::Tidy)
+        .reconciler(TellOwnEvents::default())
+        .reconciler(Scores)
+        .reconciler(Segments)
+        .reconciler(Watch);
     of(app, registry)
 }
 

@@ -75,7 +75,16 @@ impl View {
             (Theme::System, Some(actor)) => kept_theme(actor.theme()),
             (theme, _) => theme,
         };
-        View { actor, theme, path: path.to_owned(), is_fragment: false, flash: None, has_flash_cookie: false, status: StatusCode::OK, shows_health: false }
+        View {
+            actor,
+            theme,
+            path: path.to_owned(),
+            is_fragment: false,
+            flash: None,
+            has_flash_cookie: false,
+            status: StatusCode::OK,
+            shows_health: false,
+        }
     }
 
     /// Answers with another status than 200.
@@ -230,7 +239,11 @@ fn rail(actor: &Actor, path: &str, shows_health: bool) -> Vec<RailGroup<'static>
             "Customers",
             &[
                 ("Customers", "/admin/customers", icon::users, Permission::ReadCustomers),
-                ("Health", "/admin/health", icon::activity, Permission::ReadCustomers),
+                ("Health", "/admin/health", icon::heart_pulse, Permission::ReadCustomers),
+                ("Segments", "/admin/segments", icon::funnel, Permission::ReadCustomers),
+                ("Tasks", "/admin/tasks", icon::circle_check, Permission::ReadCustomers),
+                ("Plays", "/admin/plays", icon::zap, Permission::ReadCustomers),
+                ("Events", "/admin/events", icon::radio, Permission::ReadReporting),
                 ("Staff", "/admin/staff", icon::user, Permission::ReadMembers),
             ],
         ),
@@ -239,6 +252,7 @@ fn rail(actor: &Actor, path: &str, shows_health: bool) -> Vec<RailGroup<'static>
             "System",
             &[
                 ("Jobs", "/admin/jobs", icon::list_checks, Permission::OperateHouse),
+                ("Ingestion", "/admin/ingestion", icon::plug, Permission::OperateHouse),
                 ("Mail", "/admin/mail", icon::mail, Permission::OperateHouse),
                 ("Audit log", "/admin/audit", icon::scroll_text, Permission::ReadAudit),
                 ("Doctor", "/admin/doctor", icon::activity, Permission::OperateHouse),
@@ -249,10 +263,7 @@ fn rail(actor: &Actor, path: &str, shows_health: bool) -> Vec<RailGroup<'static>
     let customers: &[(&str, &[Entry])] = &[
         (
             "",
-            &[
-                ("Sites", "/sites", icon::globe, Permission::ReadSites),
-                ("Health", "/health", icon::heart_pulse, Permission::ReadCustomers),
-            ],
+            &[("Sites", "/sites", icon::globe, Permission::ReadSites), ("Health", "/health", icon::heart_pulse, Permission::ReadCustomers)],
         ),
         (
             "Account",

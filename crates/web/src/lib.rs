@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod app;
+pub mod calls;
 pub mod changed;
 pub mod config;
 pub mod extract;
@@ -19,8 +20,10 @@ mod account;
 mod api;
 mod csrf;
 mod entry;
+pub mod follow_ups;
 mod git;
 mod idempotency;
+mod ingest;
 mod limit;
 mod openapi;
 mod operator;

@@ -131,8 +131,19 @@ impl TestApp {
             bus: bus.clone(),
             events: events.clone(),
         });
+        let plays = insight::plays::Plays::open(insight::plays::Ingredients {
+            db: db.db.clone(),
+            clock: clock.clone(),
+            bus: bus.clone(),
+            key: key.clone(),
+            mailer: mailer.clone(),
+            outside: hosting.outside.clone(),
+            calendar: events.calendar().clone(),
+            public_url: config.server.public_url.origin().to_owned(),
+        });
         let started_at = clock.now();
-        let parts = Parts { config, db: db.db.clone(), clock: clock.clone(), key, bus, mailer, hosting, events, insight, started_at };
+        let parts =
+            Parts { config, db: db.db.clone(), clock: clock.clone(), key, bus, mailer, hosting, events, insight, plays, started_at };
         let app = App::new(parts);
 
         let stop = CancellationToken::new();
@@ -161,6 +172,11 @@ impl TestApp {
     /// Makes an owner of a customer.
     pub async fn owner(&self, customer: &CustomerId) -> TestMember {
         self.member(Role::Customer { customer: customer.clone(), standing: Standing::Owner }).await
+    }
+
+    /// Makes an owner of a customer who has no password.
+    pub async fn owner_without_password(&self, customer: &CustomerId) -> TestMember {
+        self.passwordless(Role::Customer { customer: customer.clone(), standing: Standing::Owner }).await
     }
 
     /// Makes a member who signs in with [`PASSWORD`], and signs them in.

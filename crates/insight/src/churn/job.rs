@@ -13,6 +13,7 @@ use tracing::info;
 use super::features::{self, Definition, Story};
 use super::training::{self, LEAST_CHURNED, Sample, TooLittle};
 use super::{CAPACITY, Model, ModelId, said_of, store};
+use crate::health::Replay;
 use crate::{Insight, staff};
 
 /// Days that are read to predict: the longest window of a feature, and what tells a new customer from an old one.
@@ -115,6 +116,7 @@ fn why_not(why: TooLittle, definition: Definition) -> String {
 async fn samples(insight: &Insight, definition: Definition, today: Day) -> Result<(usize, Vec<Sample>)> {
     let (db, events) = (insight.db(), insight.events());
     let calendar = events.calendar();
+    let scores = Replay::of(insight).await?;
     // The horizon of a label ends today at the latest, and today is not over.
     let newest = today.plus(-1 - i64::from(definition.horizon_days));
     let oldest = newest.plus(-STEP * (MOST_STEPS - 1));
@@ -137,6 +139,8 @@ async fn samples(insight: &Insight, definition: Definition, today: Day) -> Resul
                         customer: customer.clone(),
                         day,
                         features: features::features(calendar, &history, day),
+                        // The day of the test alone is looked at by band.
+                        band: if step == 0 { scores.band(calendar, &history, day) } else { None },
                         churned: features::churned(story, day, definition),
                     });
                 }

@@ -22,7 +22,7 @@ use crate::Insight;
 pub use features::{Definition, FEATURES, Feature};
 pub use job::{LearnChurn, is_learning, learn, learn_soon};
 pub use store::{history_of_models, newest};
-pub use training::{LEAST_CHURNED, Part, Prediction, Predictor, Report};
+pub use training::{BandOutcome, LEAST_CHURNED, Part, Prediction, Predictor, Report};
 
 id_type!(
     /// What was learnt on one day.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::features::{COUNT, Definition, FEATURES};
 use super::metrics::{self, AtCapacity, Slice, Told};
 use super::regression::{self, Fit, Platt, Scale, as_real, sigmoid};
+use crate::health::Band;
 
 /// With fewer customers lost than this nothing is learnt: rules and the health score must do.
 pub const LEAST_CHURNED: usize = 50;
@@ -30,6 +31,8 @@ pub struct Sample {
     pub day: Day,
     /// What was known.
     pub features: [f64; COUNT],
+    /// The band of the health score as of that day; only where it is asked for.
+    pub band: Option<Band>,
     /// Whether the customer was lost within the horizon.
     pub churned: bool,
 }
@@ -138,6 +141,9 @@ pub struct Report {
     pub red: Option<Red>,
     /// The ranking in ten parts, the riskiest first.
     pub slices: Vec<Cut>,
+    /// What the health score said of them on that day, the best band first; customers without a score are left out.
+    #[serde(default)]
+    pub bands: Vec<BandOutcome>,
     /// Lost and not called, the lowest probability first.
     pub missed: Vec<Named>,
     /// How many were lost and not called.
@@ -163,6 +169,17 @@ pub struct Red {
     pub lift: Option<f64>,
     /// The lowest probability among the called.
     pub from: f64,
+}
+
+/// What became of the customers of one band of the health score.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct BandOutcome {
+    /// Which.
+    pub band: Band,
+    /// Customers in it on the day of the test.
+    pub customers: usize,
+    /// Of them lost within the horizon.
+    pub churned: usize,
 }
 
 /// A tenth of the ranking.
@@ -303,6 +320,13 @@ fn report_on(predictor: &Predictor, train: &[&Sample], test: &[&Sample], day: Da
         slices: metrics::slices(&ranked, SLICES)
             .into_iter()
             .map(|Slice { customers, churned, said, came, lift, caught }| Cut { customers, churned, said, came, lift, caught })
+            .collect(),
+        bands: Band::ALL
+            .iter()
+            .map(|band| {
+                let inside = || test.iter().filter(|sample| sample.band == Some(*band));
+                BandOutcome { band: *band, customers: inside().count(), churned: inside().filter(|sample| sample.churned).count() }
+            })
             .collect(),
         missed_count: missed.len(),
         missed: missed.into_iter().take(EXAMPLES).collect(),

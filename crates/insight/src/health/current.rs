@@ -273,18 +273,42 @@ macro_rules! by {
     ($column:literal, $type:literal) => {
         [
             concat!(
-                "and health_now.", $column, " is not null
-                 and (cast($5 as ", $type, ") is null or (health_now.", $column, ", health_now.customer_id) > (cast($5 as ", $type, "), $6))
-                 order by health_now.", $column, ", health_now.customer_id"
+                "and health_now.",
+                $column,
+                " is not null
+                 and (cast($5 as ",
+                $type,
+                ") is null or (health_now.",
+                $column,
+                ", health_now.customer_id) > (cast($5 as ",
+                $type,
+                "), $6))
+                 order by health_now.",
+                $column,
+                ", health_now.customer_id"
             ),
             concat!(
-                "and health_now.", $column, " is not null
-                 and (cast($5 as ", $type, ") is null or (health_now.", $column, ", health_now.customer_id) < (cast($5 as ", $type, "), $6))
-                 order by health_now.", $column, " desc, health_now.customer_id desc"
+                "and health_now.",
+                $column,
+                " is not null
+                 and (cast($5 as ",
+                $type,
+                ") is null or (health_now.",
+                $column,
+                ", health_now.customer_id) < (cast($5 as ",
+                $type,
+                "), $6))
+                 order by health_now.",
+                $column,
+                " desc, health_now.customer_id desc"
             ),
             concat!(
-                "and cast($5 as ", $type, ") is null
-                 and health_now.", $column, " is null and (cast($6 as text) is null or health_now.customer_id > $6)
+                "and cast($5 as ",
+                $type,
+                ") is null
+                 and health_now.",
+                $column,
+                " is null and (cast($6 as text) is null or health_now.customer_id > $6)
                  order by health_now.customer_id"
             ),
         ]

@@ -1,14 +1,14 @@
 //! One customer's health in full, computed from roll-ups when it is asked for.
 
 use accounts::{CustomerId, Scope, customers};
-use events::Day;
 use events::rollups::History;
+use events::{Calendar, Day};
 use kit::Result;
 
-use super::scorer::{Scorer, Weighed};
+use super::scorer::{self, Scorer, Weighed};
 use super::trend::{self, Point, Trend};
 use super::unpacked::{Moment, Starts};
-use super::{Health, Model, kept, models, movement};
+use super::{Band, Health, Model, kept, models, movement};
 use crate::Insight;
 
 /// The chart of a customer shows so many days, today included.
@@ -41,6 +41,26 @@ pub async fn of_customer(insight: &Insight, scope: &Scope, customer: &CustomerId
     points.push(Point { day: now.day, points: score.points, version: score.version });
     let trend = trend_of(insight, points, now.day, &scorer.model).await?;
     Ok(Health { customer, score, moved_7, moved_30, next, trend, first_at: history.first_at })
+}
+
+/// Bands of past days, for the backtest of churn.
+pub(crate) struct Replay {
+    scorer: Scorer,
+}
+
+impl Replay {
+    /// By the model that is in use.
+    pub async fn of(insight: &Insight) -> Result<Replay> {
+        Ok(Replay { scorer: insight.scorer().await? })
+    }
+
+    /// The band at the end of a day.
+    pub fn band(&self, calendar: &Calendar, history: &History, day: Day) -> Option<Band> {
+        let starts = Starts::new(calendar, day, day.plus(-1));
+        let first_day = history.first_at.map(|at| calendar.day(at));
+        let figures = self.scorer.plan.of_history(history, &starts, starts.end_of(day));
+        scorer::total(&self.scorer.weigh(day, first_day, &figures)).map(Band::of)
+    }
 }
 
 /// The factors of a past day by today's model and from all that is known by now.

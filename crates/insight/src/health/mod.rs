@@ -3,8 +3,8 @@
 //! A score is computed from roll-ups whenever it is asked for ([`of_customer`]). Lists read a table of current scores ([`list`]) that a
 //! reconciler keeps fresh. What a score was on past days is kept by a snapshot each day.
 
-mod customer;
 mod current;
+mod customer;
 mod dry_run;
 mod figures;
 mod kept;
@@ -26,6 +26,7 @@ use events::Day;
 use kit::Timestamp;
 
 pub use current::{distribution, list, standings};
+pub(crate) use customer::Replay;
 pub use customer::of_customer;
 pub use dry_run::{Changed, DryRun, dry_run};
 pub use model::{Measure, Missing, Model, Rule, VersionNo};

@@ -146,10 +146,8 @@ impl<C: AsRef<Insight> + Clone + Send + Sync + 'static> Reconciler<C> for Scores
 
 /// Computes the scores of customers that changed since the last time; of all, when a day has begun or another version is in use.
 pub async fn refresh_changed(insight: &Insight) -> Result<String> {
-    let mut progress: Progress = insight
-        .db()
-        .one(sql("select day, version_no, changed_at, changed_customer, created_at from health_progress"))
-        .await?;
+    let mut progress: Progress =
+        insight.db().one(sql("select day, version_no, changed_at, changed_customer, created_at from health_progress")).await?;
     let round = Round::begin(insight).await?;
     let changed = insight.events().changed((progress.changed_at, &progress.changed_customer), MANY).await?;
     let is_stale = (progress.day, progress.version_no) != (round.now.day.0, round.version().0);
@@ -278,7 +276,13 @@ fn missing(round: &Round, before: Option<&Before>, first_at: Option<Timestamp>) 
 }
 
 /// The scores of the 30 days before today. They stand in the customer's row when it is of today or yesterday, else in the snapshots.
-async fn past(insight: &Insight, round: &Round, customer: &CustomerId, before: Option<&Before>, added: &[Point]) -> Result<Vec<Option<f64>>> {
+async fn past(
+    insight: &Insight,
+    round: &Round,
+    customer: &CustomerId,
+    before: Option<&Before>,
+    added: &[Point],
+) -> Result<Vec<Option<f64>>> {
     let yesterday = round.yesterday();
     let only_yesterday = added.iter().all(|point| point.day == yesterday);
     if let Some(before) = before.filter(|before| only_yesterday && (yesterday.0..=round.now.day.0).contains(&before.day)) {

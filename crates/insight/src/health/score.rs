@@ -114,4 +114,3 @@ pub struct Score {
     /// Less than 30 days of events: say so beside the score.
     pub is_new: bool,
 }
-

@@ -37,13 +37,17 @@ pub(crate) fn raw(rule: &Rule, raw: &Raw, is_known: bool, features: u32) -> Stri
             format!("{part} of {all} {} succeeded in {days} days", tries(*of))
         }
         (Measure::Invoices { days }, Raw::Share { of: 0, .. }) => without("invoices", days),
-        (Measure::Invoices { days }, Raw::Share { part, of }) => format!("{part} of {} of {days} days paid on time", counted(*of, "invoice")),
+        (Measure::Invoices { days }, Raw::Share { part, of }) => {
+            format!("{part} of {} of {days} days paid on time", counted(*of, "invoice"))
+        }
         (Measure::Momentum { what, days }, Raw::Momentum { now: 0, before: 0 }) => without(&format!("{}s", noun(*what)), &(2 * days)),
         (Measure::Momentum { what, days }, Raw::Momentum { now, before }) => {
             format!("{} in {days} days, {before} in the {days} before", counted(*now, noun(*what)))
         }
         (Measure::Ratings { days }, Raw::Mean { of: 0, .. }) => without("ratings", days),
-        (Measure::Ratings { days }, Raw::Mean { of, mean }) => format!("{} in {days} days, {mean:.0} of 100 on average", counted(*of, "rating")),
+        (Measure::Ratings { days }, Raw::Mean { of, mean }) => {
+            format!("{} in {days} days, {mean:.0} of 100 on average", counted(*of, "rating"))
+        }
         _ => String::new(),
     }
 }

@@ -8,6 +8,7 @@ mod send;
 pub mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use accounts::audit::{self, Entry};
 use accounts::{Actor, Email, MemberId, Permission};
@@ -35,6 +36,10 @@ id_type!(
 const MOST: i64 = 50;
 const LONGEST_NAME: usize = 80;
 const LONGEST_TITLE: usize = 150;
+/// Deliveries are kept so long.
+const DELIVERIES_KEPT: Duration = Duration::from_secs(30 * 86_400);
+/// Runs are kept so long: longer than the longest quiet time of a play.
+const RUNS_KEPT: Duration = Duration::from_secs(400 * 86_400);
 /// Addresses of one play.
 const MOST_ADDRESSES: usize = 5;
 
@@ -448,4 +453,16 @@ fn seal(plays: &Plays, id: &PlayId, url: Option<&str>, secret: Option<&Secret>) 
 
 async fn told(tx: &Tx, plays: &Plays, actor: &Actor, action: &'static str, id: &PlayId, name: &str) -> Result<()> {
     audit::record(tx, &plays.clock, actor, Entry { action, customer: None, subject: id.as_str(), detail: json!({ "name": name }) }).await
+}
+
+/// Deletes deliveries and runs that are too old to be of use. Returns how many.
+pub async fn sweep(db: &Db, clock: &Clock) -> Result<u64> {
+    // Ids are ordered by time, so the primary key serves as the index.
+    let before = |prefix: &str, kept: Duration| format!("{prefix}{}", &kit::id::time_ordered(clock.now().minus(kept))[..9]);
+    let (delivery, run) = (before(deliveries::DeliveryId::PREFIX, DELIVERIES_KEPT), before(watch::RunId::PREFIX, RUNS_KEPT));
+    db.write(async |tx| {
+        let gone = tx.execute(sql("delete from play_delivery where id < $1").bind(&delivery)).await?;
+        Ok(gone + tx.execute(sql("delete from play_run where id < $1").bind(&run)).await?)
+    })
+    .await
 }

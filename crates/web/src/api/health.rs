@@ -227,12 +227,7 @@ impl CustomerHealth {
             factors: score.factors.into_iter().map(FactorOfScore::from).collect(),
             moved_7d: health.moved_7.map(MovementOfScore::from),
             moved_30d: health.moved_30.map(MovementOfScore::from),
-            next_action: health.next.map(|next| NextActionOfScore {
-                key: next.key,
-                label: next.label,
-                gain: next.gain,
-                text: next.text,
-            }),
+            next_action: health.next.map(|next| NextActionOfScore { key: next.key, label: next.label, gain: next.gain, text: next.text }),
             trend: TrendOfScore {
                 change_7d: trend.change_7,
                 change_30d: trend.change_30,

@@ -10,6 +10,7 @@ mod customers;
 mod deploy_tokens;
 mod deployments;
 mod doctor;
+mod follow_ups;
 mod health;
 mod jobs;
 mod logs;
@@ -47,7 +48,7 @@ pub fn routes(all: Routes) -> Routes {
     let tokens = Access::May(Permission::OwnTokens);
     let sessions = Access::May(Permission::OwnAccount);
     let operate = Access::House(Permission::OperateHouse);
-    deployments::routes(webhook::routes(sites::routes(all)))
+    follow_ups::routes(deployments::routes(webhook::routes(sites::routes(all))))
         .api(Access::SignedIn, routes!(me::me))
         .api(Access::May(Permission::ReadSites), routes!(container::status))
         .api(Access::May(Permission::WriteSites), routes!(container::restart))

@@ -6,6 +6,8 @@ mod customer;
 mod customers;
 mod doctor;
 mod health;
+mod events;
+mod ingestion;
 mod jobs;
 mod mail;
 mod new_customer;
@@ -44,6 +46,10 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/admin/health/models/{model}/publish", operate, health::publish)
         .post("/admin/health/models/{model}/discard", operate, health::discard)
         .post("/admin/health/versions/{version}/use", operate, health::use_version)
+        .get("/admin/events", Access::House(Permission::ReadReporting), events::list)
+        .get("/admin/events/{at}/{seq}", Access::House(Permission::ReadReporting), events::show)
+        .get("/admin/events/{at}/{seq}/raw", Access::House(Permission::ReadReporting), events::raw)
+        .get("/admin/ingestion", operate, ingestion::show)
         .get("/admin/sites", Access::House(Permission::ReadSites), sites::list)
         .get("/admin/sites.csv", Access::House(Permission::ReadSites), sites::export)
         .get("/admin/sites/adopt", operate, adopt::form)

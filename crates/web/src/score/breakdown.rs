@@ -90,7 +90,11 @@ fn parts(movement: &Movement) -> Vec<Part<'_>> {
             text: format!("factor score {} → {}", score(part.before), score(part.after)).into(),
         })
         .collect();
-    parts.push(Part { name: "Counted differently".into(), points: movement.other, text: "another model version, or events that came late".into() });
+    parts.push(Part {
+        name: "Counted differently".into(),
+        points: movement.other,
+        text: "another model version, or events that came late".into(),
+    });
     parts.retain(|part| part.points.abs() >= 0.05);
     parts.sort_by(|a, b| b.points.abs().total_cmp(&a.points.abs()));
     parts
@@ -143,7 +147,8 @@ mod tests {
 
     #[test]
     fn parts_are_largest_first_and_what_cannot_be_seen_is_left_out() {
-        let by = |label: &str, change: f64| MovedBy { key: label.to_owned(), label: label.to_owned(), before: Some(10.0), after: None, change };
+        let by =
+            |label: &str, change: f64| MovedBy { key: label.to_owned(), label: label.to_owned(), before: Some(10.0), after: None, change };
         let movement = Movement {
             since: Day(1),
             before: 60.0,

@@ -44,7 +44,8 @@ pub(crate) fn cell(standing: Option<&Standing>) -> Markup {
 
 /// The last days of a score, in a list.
 pub(crate) fn spark(standing: Option<&Standing>) -> Markup {
-    let values: Vec<f64> = standing.map_or(Vec::new(), |standing| standing.recent.iter().map(|points| points.unwrap_or(f64::NAN)).collect());
+    let values: Vec<f64> =
+        standing.map_or(Vec::new(), |standing| standing.recent.iter().map(|points| points.unwrap_or(f64::NAN)).collect());
     let last = values.iter().rfind(|value| value.is_finite()).map_or(format::MISSING.to_owned(), |last| format::decimal(*last, 0));
     let label = format!("Health over the last {} days, now {last}", values.len());
     let tone = level(standing.and_then(|standing| standing.band)).tone();
@@ -73,7 +74,8 @@ pub(crate) fn in_a_sentence(health: &Health) -> String {
     }
     if let Some(movement) = &health.moved_30 {
         let change = movement.after - movement.before;
-        let mostly = movement.parts.iter().max_by(|a, b| a.change.abs().total_cmp(&b.change.abs())).filter(|part| part.change.abs() >= 0.05);
+        let mostly =
+            movement.parts.iter().max_by(|a, b| a.change.abs().total_cmp(&b.change.abs())).filter(|part| part.change.abs() >= 0.05);
         if change.abs() >= 0.5 {
             let verb = if change > 0.0 { "rose" } else { "fell" };
             let count = format::decimal(change.abs(), 0);

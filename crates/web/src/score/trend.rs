@@ -73,7 +73,8 @@ fn figures(trend: &Trend) -> (Vec<Day>, Vec<f64>) {
 fn summary(trend: &Trend, days: &[Day], values: &[f64]) -> String {
     let known: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     let (Some(first), Some(last), Some(day)) = (known.first(), known.last(), days.first()) else { return String::new() };
-    let slope = trend.slope.map_or(String::new(), |slope| format!(" Over the last 28 days it changes by {} a day.", format::decimal(slope, 1)));
+    let slope =
+        trend.slope.map_or(String::new(), |slope| format!(" Over the last 28 days it changes by {} a day.", format::decimal(slope, 1)));
     format!("From {} on {} to {} now.{slope}", format::decimal(*first, 0), long(*day), format::decimal(*last, 0))
 }
 

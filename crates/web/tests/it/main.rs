@@ -5,9 +5,11 @@
 mod api;
 mod customers;
 mod entry;
+mod follow_ups;
 mod git;
 mod health;
 mod idempotency;
+mod ingest;
 mod live;
 mod matrix;
 mod pages;

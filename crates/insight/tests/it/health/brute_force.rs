@@ -112,8 +112,7 @@ fn oracle(events: &[Raw], date: Date, now: i64) -> (f64, f64) {
         + 10.0 * share(calls(0, 29), calls(0, 29) + calls(30, 59));
 
     let acts = ["login", "feature_used", "ticket_opened", "rating"];
-    let active: BTreeSet<Date> =
-        dated.iter().filter(|(day, event)| *day <= date && acts.contains(&event.1)).map(|(day, _)| *day).collect();
+    let active: BTreeSet<Date> = dated.iter().filter(|(day, event)| *day <= date && acts.contains(&event.1)).map(|(day, _)| *day).collect();
     let is_active = |from: i64, to: i64| (from..=to).filter(|ago| active.contains(&date.saturating_sub(ago.days()))).count() as f64;
     let weeks = (0..4).filter(|week| is_active(week * 7, week * 7 + 6) > 0.0).count() as f64;
     let (good, bad) = (count("build_succeeded", 0, 29), count("build_failed", 0, 29));

@@ -49,8 +49,8 @@ async fn the_worked_example_gives_what_the_seed_says() {
         let customer = house.customer("Atelier Nord").await;
         house.accept(worked_example(&house, &customer)).await;
         let health = health_of(&house, &customer).await;
-        let expected =
-            [("login", 50.0), ("features", 60.0), ("support", 60.0), ("invoices", 66.67), ("api_trend", 40.0)].map(|(key, it)| (key, Some(it)));
+        let expected = [("login", 50.0), ("features", 60.0), ("support", 60.0), ("invoices", 66.67), ("api_trend", 40.0)]
+            .map(|(key, it)| (key, Some(it)));
         assert_eq!(scores(&health), expected, "{}", house.test.name);
         let points = health.score.points.unwrap();
         // 12.5 + 15 + 12 + 13.3333 + 4; the seed rounds to 56.83.

@@ -75,7 +75,9 @@ pub(super) fn detail(run: &[Event]) -> String {
     if more > 0 {
         text += &format!(" and {more} more");
     }
-    if let Some((_, person)) = newest.person.as_ref().filter(|(number, _)| run.iter().all(|event| event.person.as_ref().is_some_and(|who| who.0 == *number))) {
+    if let Some((_, person)) =
+        newest.person.as_ref().filter(|(number, _)| run.iter().all(|event| event.person.as_ref().is_some_and(|who| who.0 == *number)))
+    {
         text = if text.is_empty() { cut(person) } else { format!("{text} · {}", cut(person)) };
     }
     text
@@ -92,16 +94,23 @@ fn one(name: &str, props: &Map<String, Value>) -> String {
             (ticket, subject) => ticket.or(subject).unwrap_or_default(),
         },
         "invoice_issued" | "invoice_paid" => {
-            let amount = number(props, "amount").filter(|amount| amount.abs() < 9e15).zip(say("currency").filter(|currency| currency.len() <= 8));
+            let amount =
+                number(props, "amount").filter(|amount| amount.abs() < 9e15).zip(say("currency").filter(|currency| currency.len() <= 8));
             let amount = amount.map(|(amount, currency)| format::money(amount.round() as i64, &currency));
-            [Some(first(&["invoice", "invoice_id"])).filter(|invoice| !invoice.is_empty()), amount].into_iter().flatten().collect::<Vec<_>>().join(", ")
+            [Some(first(&["invoice", "invoice_id"])).filter(|invoice| !invoice.is_empty()), amount]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(", ")
         }
         "rating" => match (number(props, "rating"), number(props, "nps")) {
             (Some(rating), _) => format!("{} of 5", format::decimal(rating, 0)),
             (None, Some(nps)) => format!("{} of 10", format::decimal(nps, 0)),
             (None, None) => String::new(),
         },
-        "error" | "restart" | "$exception" => [say("service"), say("cause").or_else(|| say("by"))].into_iter().flatten().collect::<Vec<_>>().join(": "),
+        "error" | "restart" | "$exception" => {
+            [say("service"), say("cause").or_else(|| say("by"))].into_iter().flatten().collect::<Vec<_>>().join(": ")
+        }
         "build_failed" | "deploy_failed" => first(&["cause", "error", "reason"]),
         "build_started" | "build_succeeded" | "deploy_started" | "deploy_succeeded" => first(&["site", "site_type", "domain"]),
         "subscription_cancelled" => first(&["reason"]),
@@ -148,7 +157,16 @@ mod tests {
 
     fn event(name: &str, props: &str) -> Event {
         let id = String::new();
-        Event { seq: 1, at: Timestamp(1), id, source: "api".into(), name: name.into(), person: Some((7, "ada".into())), customer: None, props: props.into() }
+        Event {
+            seq: 1,
+            at: Timestamp(1),
+            id,
+            source: "api".into(),
+            name: name.into(),
+            person: Some((7, "ada".into())),
+            customer: None,
+            props: props.into(),
+        }
     }
 
     #[test]
@@ -162,7 +180,8 @@ mod tests {
 
     #[test]
     fn properties_of_any_kind_are_survived() {
-        for props in ["", "[]", "null", "{\"feature\":{\"a\":1}}", "{\"amount\":1e308,\"currency\":[],\"count\":\"x\",\"rating\":\"NaN\"}"] {
+        for props in ["", "[]", "null", "{\"feature\":{\"a\":1}}", "{\"amount\":1e308,\"currency\":[],\"count\":\"x\",\"rating\":\"NaN\"}"]
+        {
             for name in ["feature_used", "invoice_paid", "api_call", "rating", "ticket_opened", "<script>"] {
                 assert!(!detail(&[event(name, props)]).contains("NaN"), "{name} {props}");
             }

@@ -50,7 +50,13 @@ struct Kind {
 
 const KINDS: [Kind; 6] = [
     Kind { word: "", label: "Everything", names: &[], with_sites: true, with_notes: true },
-    Kind { word: "use", label: "Use", names: &["login", "feature_used", "api_call", "visit", "$pageview", "rating"], with_sites: false, with_notes: false },
+    Kind {
+        word: "use",
+        label: "Use",
+        names: &["login", "feature_used", "api_call", "visit", "$pageview", "rating"],
+        with_sites: false,
+        with_notes: false,
+    },
     Kind {
         word: "sites",
         label: "Sites",
@@ -114,7 +120,13 @@ impl Thing {
 }
 
 /// The part of a page that keeps itself current.
-pub async fn show(State(app): State<App>, Caller(actor): Caller, view: View, Path(id): Path<CustomerId>, Query(asked): Query<Asked>) -> Answer {
+pub async fn show(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    view: View,
+    Path(id): Path<CustomerId>,
+    Query(asked): Query<Asked>,
+) -> Answer {
     let customer = customers::get(&app.db, &actor.scope(), &id).await?;
     let (things, next) = gather(&app, &actor, &id, asked.kind(), asked.before(), EVENTS).await?;
     let place = Part::Timeline.address(&id);
@@ -134,10 +146,19 @@ pub async fn show(State(app): State<App>, Caller(actor): Caller, view: View, Pat
         title: "Timeline",
         help: "Everything that was heard of this customer. Things of one kind that follow each other on a day stand together.",
         // Who reads old pages is not disturbed by what is new.
-        body: if asked.before.is_empty() { live::region(Region { topic: &topic, url: &here, body: list, ..Region::default() }) } else { list },
+        body: if asked.before.is_empty() {
+            live::region(Region { topic: &topic, url: &here, body: list, ..Region::default() })
+        } else {
+            list
+        },
         ..Card::default()
     });
-    page(view, &actor, &customer, Content { part: Part::Timeline, badge: Markup::default(), summary: Markup::default(), scripts: &[], body })
+    page(
+        view,
+        &actor,
+        &customer,
+        Content { part: Part::Timeline, badge: Markup::default(), summary: Markup::default(), scripts: &[], body },
+    )
 }
 
 /// The newest of it, for the overview.

@@ -37,7 +37,8 @@ pub async fn export(State(app): State<App>, Caller(actor): Caller, Query(asked):
     });
     let headings = stream::once(async { Ok(HEADINGS.to_owned()) });
     let body = Body::from_stream(headings.chain(parts));
-    let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"customers.csv\"")];
+    let headers =
+        [(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"customers.csv\"")];
     Ok((headers, body).into_response())
 }
 
