@@ -37,6 +37,7 @@ async fn measure(test: TestDb, customers: usize, days: usize) {
         waiting_mb: 64,
         features: 10,
         key_features: Vec::new(),
+        remove_keys: Vec::new(),
     };
     let events =
         Events::open(events::Ingredients { db: test.db.clone(), clock: clock.clone(), bus: bus.clone(), config }).expect("the settings are right");
