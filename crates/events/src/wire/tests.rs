@@ -143,7 +143,8 @@ fn single_calls_of_segment_are_what_their_address_says() {
 fn our_own_format_complains_about_every_field_at_once() {
     let sender = Sender { customer: Some(customer()), ..house() };
     let good = json!({"name": "login", "id": "1", "timestamp": 1_768_391_000_000_i64, "person": "ada", "properties": {"a": [1]}});
-    let same = json!({"event_type": "login", "event_id": 1, "occurred_at": "2026-01-14T11:43:20Z", "user_id": "ada", "metadata": {"a": [1]}});
+    let same =
+        json!({"event_type": "login", "event_id": 1, "occurred_at": "2026-01-14T11:43:20Z", "user_id": "ada", "metadata": {"a": [1]}});
     let [good, same] = [good, same].map(|body| read_by(Door::Native, &body, &sender).pop().unwrap().event.unwrap());
     assert_eq!(good, same);
     assert_eq!(told(&good), r#"api 1 login by ada of cust_aaaaaaaaaaaa {"a":[1]}"#);
@@ -172,8 +173,20 @@ fn one_bad_event_costs_no_other() {
     let outcomes: Vec<&str> =
         items.iter().map(|item| item.event.as_ref().map_or_else(|refusal| refusal.trouble.as_str(), |_| "ok")).collect();
     let expected = [
-        "ok", "malformed_event", "malformed_event", "malformed_event", "malformed_event", "bad_name", "missing_name", "missing_person", "junk_person",
-        "malformed_event", "bad_properties", "malformed_event", "ok", "ok",
+        "ok",
+        "malformed_event",
+        "malformed_event",
+        "malformed_event",
+        "malformed_event",
+        "bad_name",
+        "missing_name",
+        "missing_person",
+        "junk_person",
+        "malformed_event",
+        "bad_properties",
+        "malformed_event",
+        "ok",
+        "ok",
     ];
     assert_eq!(outcomes, expected);
     assert_eq!(items[12].event.as_ref().unwrap().props, "{\"half\":\"\u{fffd}\"}");
@@ -181,7 +194,9 @@ fn one_bad_event_costs_no_other() {
 
 #[test]
 fn samples_hold_no_secrets() {
-    let refusal = one(Door::PosthogV0, &json!({"event": "a", "properties": {"password": "hunter2", "in": {"cardNumber": "4111"}}})).event.unwrap_err();
+    let refusal = one(Door::PosthogV0, &json!({"event": "a", "properties": {"password": "hunter2", "in": {"cardNumber": "4111"}}}))
+        .event
+        .unwrap_err();
     assert_eq!(refusal.sample, r#"{"event":"a","properties":{"in":{}}}"#);
     let unreadable = r#"[{"event":"a","distinct_id":"u","properties":{"password":"hunter2","x":1e999}}]"#;
     let items = Envelope::read(Door::PosthogV0, unreadable).unwrap().items(unreadable, &house(), &rules());
@@ -206,7 +221,9 @@ fn a_customers_token_reaches_nobody_else() {
     assert_eq!(told(&login), "posthog aaaaaaaaaaaa/1 login by aaaaaaaaaaaa/u of cust_aaaaaaaaaaaa {}");
     let alias = event(json!({"event": "$create_alias", "uuid": "2", "distinct_id": "u", "properties": {"alias": "somebody-elses"}}));
     assert_eq!(alias.identity, Identity::Alias { other: "aaaaaaaaaaaa/somebody-elses".to_owned() });
-    let moved = event(json!({"event": "$identify", "uuid": "3", "distinct_id": "u", "properties": {"$set": {"customer_id": other, "plan": "pro"}}}));
+    let moved = event(
+        json!({"event": "$identify", "uuid": "3", "distinct_id": "u", "properties": {"$set": {"customer_id": other, "plan": "pro"}}}),
+    );
     let Identity::Person { set, .. } = moved.identity else { panic!("a person") };
     assert_eq!(Value::Object(set), json!({"plan": "pro"}));
 }
