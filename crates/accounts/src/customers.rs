@@ -98,7 +98,8 @@ pub async fn names(db: &Db, scope: &Scope, ids: &[CustomerId]) -> Result<BTreeMa
     let mut found = BTreeMap::new();
     let within: Vec<&CustomerId> = ids.iter().filter(|id| scope.allows(id).is_ok()).collect();
     for page in within.chunks(500) {
-        let rows: Vec<(CustomerId, CustomerName)> = db.all(sql("select id, name from customer where id in").list(page.iter().copied())).await?;
+        let rows: Vec<(CustomerId, CustomerName)> =
+            db.all(sql("select id, name from customer where id in").list(page.iter().copied())).await?;
         found.extend(rows);
     }
     Ok(found)

@@ -47,6 +47,7 @@ async fn main() -> kit::Result<()> {
         waiting_mb: 64,
         features: 10,
         key_features: Vec::new(),
+        remove_keys: Vec::new(),
     };
     let events = Events::open(Ingredients { db: db.clone(), clock: clock.clone(), bus: kit::bus::Bus::default(), config })?;
     let customers: Vec<CustomerId> = (0..many.customers).map(|number| many.customer(number)).collect();

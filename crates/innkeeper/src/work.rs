@@ -57,12 +57,6 @@ impl AsRef<Mailer> for Work {
     }
 }
 
-impl AsRef<Insight> for Work {
-    fn as_ref(&self) -> &Insight {
-        &self.0.insight
-    }
-}
-
 impl AsRef<Plays> for Work {
     fn as_ref(&self) -> &Plays {
         &self.0.plays

@@ -59,3 +59,38 @@ impl ApiCalls {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use accounts::{Role, Standing};
+
+    use crate::testing::TestApp;
+
+    #[tokio::test]
+    async fn calls_of_customers_with_tokens_are_counted_by_the_minute() {
+        let test = TestApp::start().await;
+        let customer = test.customer("Ada & Co").await;
+        let owner = test.member(Role::Customer { customer: customer.clone(), standing: Standing::Owner }).await;
+        let admin = test.member(Role::Admin).await;
+        let (theirs, ours) = (test.token(&owner, "sites:read").await, test.token(&admin, "sites:read").await);
+        for _ in 0..3 {
+            test.get("/api/sites").token(&theirs).send().await;
+        }
+        // The house's own calls, pages of people, and what does not exist are no use of the API by a customer.
+        test.get("/api/sites").token(&ours).send().await;
+        test.get("/api/sites").by(&owner).send().await;
+        test.get("/nowhere").token(&theirs).send().await;
+        let calls = test.app.api_calls();
+        let now = test.app.clock.now();
+        assert_eq!(calls.take_whole_minutes(now), [], "the minute is not over");
+        let later = now.plus(Duration::from_secs(60));
+        let taken = calls.take_whole_minutes(later);
+        assert_eq!(taken.iter().map(|calls| (calls.customer.clone(), calls.count)).collect::<Vec<_>>(), [(customer, 3)]);
+        assert_eq!(taken[0].minute.0 % 60_000, 0);
+        calls.put_back(taken.clone());
+        assert_eq!(calls.take_whole_minutes(later), taken, "what could not be told is told later");
+        assert_eq!(calls.take_whole_minutes(later), []);
+    }
+}

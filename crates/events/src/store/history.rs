@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use accounts::{CustomerId, Scope};
+use accounts::CustomerId;
 use kit::{Db, Result, Timestamp, from_row, sql};
 
 use super::Whole;
@@ -13,7 +13,6 @@ use crate::Day;
 use crate::rollups::{Counts, History, Invoice};
 
 struct InvoiceRow {
-    customer_id: String,
     invoice: String,
     issued_at: Option<Timestamp>,
     due_at: Option<Timestamp>,
@@ -22,7 +21,7 @@ struct InvoiceRow {
     currency: Option<String>,
 }
 
-from_row!(InvoiceRow { customer_id, invoice, issued_at, due_at, paid_at, amount, currency });
+from_row!(InvoiceRow { invoice, issued_at, due_at, paid_at, amount, currency });
 
 impl InvoiceRow {
     fn invoice(self) -> Invoice {
@@ -50,7 +49,7 @@ pub(super) async fn of_customer(whole: &Whole, customer: &CustomerId, from: Day,
     );
     let first = db.one::<(Option<Timestamp>,)>(sql(FIRST).and("where subject.customer_id = $1").bind(customer));
     let invoices = db.all::<InvoiceRow>(
-        sql("select subject.customer_id, invoice.invoice, invoice.issued_at, invoice.due_at, invoice.paid_at, invoice.amount, invoice.currency
+        sql("select invoice.invoice, invoice.issued_at, invoice.due_at, invoice.paid_at, invoice.amount, invoice.currency
              from subject join invoice on invoice.subject = subject.no
              where subject.customer_id = $1
              order by coalesce(invoice.due_at, invoice.issued_at, invoice.paid_at), invoice.invoice")

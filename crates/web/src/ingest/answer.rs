@@ -12,9 +12,7 @@ use super::refused::Refused;
 /// The answer in the words of the format.
 pub fn taken(door: Door, is_single: bool, answers: &[Answered]) -> Result<Response, Refused> {
     // Who sends one event by itself is told; who sends many is not made to send all of them again.
-    if is_single
-        && let [Answered { verdict: Err(refusal), .. }] = answers
-    {
+    if is_single && let [Answered { verdict: Err(refusal), .. }] = answers {
         return Err(Refused::Event(refusal.trouble.as_str(), refusal.message()));
     }
     Ok(match door {

@@ -30,7 +30,9 @@ pub async fn read(headers: &HeaderMap, query: &str, body: Body, share: &mut Shar
     };
     let mut encoding = Encoding::parse(&named).ok_or(Refused::Encoding)?;
     let mut packed = collect(body, declared, share).await?;
-    if text(header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded") && !packed.first().is_some_and(|first| b"{[".contains(first)) {
+    if text(header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded")
+        && !packed.first().is_some_and(|first| b"{[".contains(first))
+    {
         let data = field(&packed, "data").ok_or_else(|| Refused::Malformed("the form has no field `data`".to_owned()))?;
         // In a form, `+` is a space.
         packed = match STANDARD.decode(data.replace(' ', "+")) {

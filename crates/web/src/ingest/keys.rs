@@ -121,7 +121,9 @@ mod tests {
         assert_eq!(read("Bearer ink_a").as_deref(), Some("ink_a"));
         assert_eq!(read(&format!("Basic {}", STANDARD.encode("ink_a:"))).as_deref(), Some("ink_a"));
         assert_eq!(read(&format!("basic {}", STANDARD.encode(":ink_a"))).as_deref(), Some("ink_a"));
-        for bad in ["Bearer", "Basic !", "Digest x", &format!("Bearer {}", "x".repeat(1000)), &format!("Basic {}", STANDARD.encode(b"\xff:"))] {
+        for bad in
+            ["Bearer", "Basic !", "Digest x", &format!("Bearer {}", "x".repeat(1000)), &format!("Basic {}", STANDARD.encode(b"\xff:"))]
+        {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

@@ -18,11 +18,11 @@ use std::sync::Arc;
 
 use accounts::Permission;
 use axum::Router;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::any;
 use events::Intake;
 use events::wire::{Call, Door};
-use kit::{Clock, Db, Error};
+use kit::{Clock, Db};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
@@ -80,9 +80,9 @@ pub fn routes(all: Routes) -> Routes {
         ("/v1/screen", Door::Segment(Call::Screen)),
         ("/v1/alias", Door::Segment(Call::Alias)),
     ];
-    let all = doors.into_iter().fold(all, |all, (path, door)| {
-        all.door(path, access, any(move |state, request| door::answer(door, path, state, request)))
-    });
+    let all = doors
+        .into_iter()
+        .fold(all, |all, (path, door)| all.door(path, access, any(move |state, request| door::answer(door, path, state, request))));
     all.described_door(access, routes!(native::take), native::other_methods)
 }
 
@@ -92,7 +92,7 @@ pub fn surround(doors: Router<App>, app: &App) -> Router {
     let panicked = move |panic: Box<dyn Any + Send + 'static>| -> Response {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         tracing::error!("a door for events panicked: {}", text.unwrap_or("without a text"));
-        let mut response = refused::Refused::Error(Error::internal("panic")).plain(&uri).into_response();
+        let mut response = refused::Refused::Fault.plain(&uri);
         door::finish(&mut response);
         response
     };

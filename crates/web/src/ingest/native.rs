@@ -228,8 +228,7 @@ fn failure(refused: &Refused) -> Failure {
         Refused::TooMany => Failure::from(Error::invalid("events", format!("must have at most {MOST_EVENTS} events"))),
         Refused::Encoding => Failure::because(Reason::UnsupportedType("application/json")),
         Refused::TooSlow => Failure::because(Reason::TimedOut),
-        Refused::Busy | Refused::Error(Error::Unavailable { .. }) => Failure::from(Error::unavailable(refused.message())),
-        Refused::Error(_) => Failure::from(Error::internal("events could not be taken in")),
+        Refused::Busy | Refused::Error(_) => Failure::from(Error::unavailable(refused.message())),
         _ => Failure::because(Reason::Malformed(refused.message())),
     }
 }

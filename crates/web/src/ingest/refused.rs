@@ -36,12 +36,14 @@ pub enum Refused {
     TooMany,
     /// A compression that is not known.
     Encoding,
-    /// The body did not come in time.
+    /// It took too long, here or on the way.
     TooSlow,
     /// Too much is being read or waits to be written.
     Busy,
-    /// What a slice says.
+    /// What a slice says: events could not be kept.
     Error(Error),
+    /// A panic.
+    Fault,
 }
 
 impl Refused {
@@ -53,9 +55,10 @@ impl Refused {
             Refused::Malformed(_) | Refused::NoUuid | Refused::EmptyBatch | Refused::Event(..) => StatusCode::BAD_REQUEST,
             Refused::TooLarge | Refused::TooMany => StatusCode::PAYLOAD_TOO_LARGE,
             Refused::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Refused::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Refused::Busy | Refused::Error(Error::Unavailable { .. } | Error::Throttled { .. }) => StatusCode::SERVICE_UNAVAILABLE,
-            Refused::Error(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            // Whatever kept events from being kept: they are safe with the sender, who is to send them again. Not 408, which some clients
+            // take for their own fault.
+            Refused::TooSlow | Refused::Busy | Refused::Error(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Refused::Fault => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -70,9 +73,8 @@ impl Refused {
             Refused::Event(code, _) => code,
             Refused::TooLarge | Refused::TooMany => "payload_too_large",
             Refused::Encoding => "unsupported_encoding",
-            Refused::TooSlow => "request_timeout",
-            Refused::Busy | Refused::Error(Error::Unavailable { .. } | Error::Throttled { .. }) => "service_unavailable",
-            Refused::Error(_) => "internal_error",
+            Refused::TooSlow | Refused::Busy | Refused::Error(_) => "service_unavailable",
+            Refused::Fault => "internal_error",
         }
     }
 
@@ -89,9 +91,10 @@ impl Refused {
             Refused::TooLarge => format!("A request may have at most {} MB, compressed and unpacked.", LARGEST_BODY >> 20),
             Refused::TooMany => format!("A request may have at most {MOST_EVENTS} events."),
             Refused::Encoding => "The body may be compressed by gzip, deflate or zstd.".to_owned(),
-            Refused::TooSlow => "The body did not come in time.".to_owned(),
+            Refused::TooSlow => "It took too long. Please send it again; what was kept already counts once.".to_owned(),
             Refused::Busy => "Too many events are on their way. Nothing of this request was kept; please send it again.".to_owned(),
             Refused::Error(error) => crate::respond::sentence(&error.public_message()),
+            Refused::Fault => "Something went wrong on our side. It has been logged.".to_owned(),
         }
     }
 
@@ -122,7 +125,7 @@ impl Refused {
     /// What belongs into the head of the answer.
     pub fn headers(&self, response: &mut Response) {
         match self.status() {
-            // Internal errors too: what caused them may be over, and the events are safe with the sender.
+            // A fault, too: what caused it may be over.
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::INTERNAL_SERVER_ERROR => {
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(COME_BACK));
             }

@@ -17,7 +17,7 @@ use ui::field::{self, Choice, Field};
 use ui::live::{self, Region};
 use ui::page::Page;
 use ui::table::{self, Chip, Column, Pager, Row, Table, Toolbar};
-use ui::{format, form, icon};
+use ui::{form, format, icon};
 
 use crate::app::App;
 use crate::extract::Query;
@@ -34,8 +34,14 @@ const ROWS: u32 = 50;
 /// Letters of the properties that a row shows.
 const GLANCE: usize = 120;
 /// Sources that there are without anybody's doing.
-const SOURCES: &[(&str, &str)] =
-    &[("api", "API"), ("posthog", "PostHog"), ("segment", "Segment"), ("innkeeper", "Innkeeper"), ("import", "Import"), ("sample", "Samples")];
+const SOURCES: &[(&str, &str)] = &[
+    ("api", "API"),
+    ("posthog", "PostHog"),
+    ("segment", "Segment"),
+    ("innkeeper", "Innkeeper"),
+    ("import", "Import"),
+    ("sample", "Samples"),
+];
 
 /// Which events, as they stand in the address.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -142,7 +148,15 @@ fn filters(asked: &Asked) -> Markup {
     let sources: Vec<Choice<'_>> = std::iter::once(Choice { value: "", label: "Any", ..Choice::default() })
         .chain(SOURCES.iter().map(|(value, label)| Choice { value, label, ..Choice::default() }))
         .collect();
-    let plain = |name, label, value, placeholder| Field { name, label, value, placeholder, unmarked: true, autocomplete: "off", ..Field::default() };
+    let plain = |name, label, value, placeholder| Field {
+        name,
+        label,
+        value,
+        placeholder,
+        unmarked: true,
+        autocomplete: "off",
+        ..Field::default()
+    };
     html! {
         form.form method="get" action=(PLACE) role="search" aria-label="Filter events" {
             (form::columns(html! {
@@ -191,7 +205,11 @@ fn show_list(asked: &Asked, events: &[Event], names: &BTreeMap<CustomerId, Custo
             text: words,
             action: if asked.is_filtered() { Markup::default() } else { button::link_secondary("/admin/ingestion", "How to send events") },
         }),
-        pager: Some(Pager { text: &text, previous: (!asked.after.is_empty()).then(|| asked.with("", "").into()), next: next.map(Into::into) }),
+        pager: Some(Pager {
+            text: &text,
+            previous: (!asked.after.is_empty()).then(|| asked.with("", "").into()),
+            next: next.map(Into::into),
+        }),
         ..Table::default()
     })
 }
@@ -211,7 +229,11 @@ fn row(asked: &Asked, event: &Event, names: &BTreeMap<CustomerId, CustomerName>,
     Row::link(
         format!("{PLACE}/{}/{}", event.at.0, event.seq),
         [
-            if second.is_empty() { html! { (clipped(&label, 80)) } } else { table::two_lines(&label, second) },
+            if second.is_empty() {
+                html! { (clipped(&label, 80)) }
+            } else {
+                table::two_lines(&label, second)
+            },
             html! { @match &event.customer {
                 Some(id) => a href={ "/admin/customers/" (id) } { (names.get(id).map_or(id.as_str(), CustomerName::as_str)) },
                 None => (card::missing("No customer is known")),

@@ -35,14 +35,20 @@ pub async fn show(State(app): State<App>, Caller(actor): Caller, view: View, Pat
     let label = catalogue::label(&event.name);
     let facts = card::kv(&[
         ("Event", html! { span.mono { (event.name) } }),
-        ("Customer", html! { @match (&event.customer, &customer) {
-            (Some(id), name) => a href={ "/admin/customers/" (id) } { (name.as_ref().map_or(id.as_str(), |name| name.as_str())) },
-            (None, _) => (card::missing("No customer is known")),
-        } }),
-        ("Person", html! { @match &event.person {
-            Some((no, name)) => a href=(to(PLACE, &[("person", &no.to_string())])) { (name) },
-            None => (card::missing("Nobody did it")),
-        } }),
+        (
+            "Customer",
+            html! { @match (&event.customer, &customer) {
+                (Some(id), name) => a href={ "/admin/customers/" (id) } { (name.as_ref().map_or(id.as_str(), |name| name.as_str())) },
+                (None, _) => (card::missing("No customer is known")),
+            } },
+        ),
+        (
+            "Person",
+            html! { @match &event.person {
+                Some((no, name)) => a href=(to(PLACE, &[("person", &no.to_string())])) { (name) },
+                None => (card::missing("Nobody did it")),
+            } },
+        ),
         ("When", html! { (format::time_exact(event.at.0)) " (" (format::time_ago(event.at.0, now.0)) ")" }),
         ("Source", html! { (source_words(&event.source)) }),
         ("Id", html! { span.mono { (event.id) } }),

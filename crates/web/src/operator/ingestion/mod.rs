@@ -71,7 +71,7 @@ fn figures(vitals: &Vitals, bytes_read: usize, warnings: &[Warning]) -> Markup {
     card::stats(html! {
         (card::stat(Stat {
             label: "Events a second", figure: &rate, hint: &label, href: "/admin/events",
-            picture: chart::sparkline(Sparkline { values: &values, label: &label, tone: Tone::Accent, from_zero: true }),
+            picture: chart::sparkline(Sparkline { values: &values, label: &label, tone: Tone::Accent, from_zero: true, ..Sparkline::default() }),
             ..Stat::default()
         }))
         (card::stat(Stat {

@@ -52,7 +52,8 @@ async fn keys_are_taken_from_wherever_a_client_puts_them() {
     let event = json!({"event": "a", "distinct_id": "ada"});
     let basic = format!("Basic {}", STANDARD.encode(format!("{key}:")));
     let with_basic = house.test.post("/v1/batch").header("authorization", &basic);
-    let form = format!("data={}", form_urlencoded_of(&STANDARD.encode(json!({"api_key": key, "event": "a", "distinct_id": "ada"}).to_string())));
+    let form =
+        format!("data={}", form_urlencoded_of(&STANDARD.encode(json!({"api_key": key, "event": "a", "distinct_id": "ada"}).to_string())));
     let asks = [
         house.test.post("/e/").json(&json!({"token": key, "event": "a", "distinct_id": "ada"})),
         house.test.post("/e/").json(&json!({"event": "a", "distinct_id": "ada", "properties": {"token": key}})),
@@ -62,7 +63,11 @@ async fn keys_are_taken_from_wherever_a_client_puts_them() {
         with_basic.json(&json!({"batch": [{"type": "track", "event": "a", "userId": "ada"}]})),
         house.test.post("/e/?compression=base64").header("content-type", "application/x-www-form-urlencoded").body(form),
         // A browser's SDK says neither that it compressed nor that it is JSON.
-        house.test.post("/e/?compression=gzip-js").header("content-type", "text/plain").body(gzip(json!({"api_key": key, "batch": [event]}).to_string().as_bytes())),
+        house
+            .test
+            .post("/e/?compression=gzip-js")
+            .header("content-type", "text/plain")
+            .body(gzip(json!({"api_key": key, "batch": [event]}).to_string().as_bytes())),
     ];
     let count = asks.len();
     for (at, ask) in asks.into_iter().enumerate() {
@@ -114,7 +119,8 @@ async fn a_revoked_key_stops_working_in_seconds() {
 async fn version_one_answers_for_each_event() {
     let house = House::open().await;
     let ask = async |batch: Value| {
-        let ask = house.test.post("/i/v1/analytics/events").token(&house.key).header("posthog-request-timestamp", "2026-01-14T10:30:00.000Z");
+        let ask =
+            house.test.post("/i/v1/analytics/events").token(&house.key).header("posthog-request-timestamp", "2026-01-14T10:30:00.000Z");
         ask.json(&json!({"created_at": "2026-01-14T10:30:00Z", "batch": batch})).send().await
     };
     let reply = ask(json!([
@@ -125,7 +131,10 @@ async fn version_one_answers_for_each_event() {
     .await;
     assert_eq!(reply.status, 200);
     let results = &reply.json()["results"];
-    assert_eq!((&results["1"]["result"], &results["2"]["result"], &results["3"]["result"]), (&json!("ok"), &json!("drop"), &json!("warning")));
+    assert_eq!(
+        (&results["1"]["result"], &results["2"]["result"], &results["3"]["result"]),
+        (&json!("ok"), &json!("drop"), &json!("warning"))
+    );
     for (batch, error) in [(json!([{"event": "a", "distinct_id": "u"}]), "missing_event_uuid"), (json!([]), "empty_batch")] {
         let reply = ask(batch).await;
         assert_eq!((reply.status.as_u16(), reply.json()["error"].clone()), (400, json!(error)));
@@ -205,11 +214,15 @@ async fn overload_is_answered_with_come_back_and_keeps_nothing() {
     let house = House::over(TestApp::start_on(sqlite().await, |config| config.events.waiting_mb = 1).await).await;
     let large = "x".repeat(900_000);
     let batch = |at: usize| {
-        let events: Vec<Value> = (0..2).map(|one| json!({"event": "a", "uuid": format!("{at}-{one}"), "distinct_id": "u", "properties": {"x": large}})).collect();
+        let events: Vec<Value> = (0..2)
+            .map(|one| json!({"event": "a", "uuid": format!("{at}-{one}"), "distinct_id": "u", "properties": {"x": large}}))
+            .collect();
         gzip(json!({"api_key": house.key, "batch": events}).to_string().as_bytes())
     };
     let asks: Vec<_> = (0..30)
-        .map(|at| house.test.post("/batch/").header("content-type", "application/json").header("content-encoding", "gzip").body(batch(at)).send())
+        .map(|at| {
+            house.test.post("/batch/").header("content-type", "application/json").header("content-encoding", "gzip").body(batch(at)).send()
+        })
         .collect();
     let replies = futures_util::future::join_all(asks).await;
     let taken = replies.iter().filter(|reply| reply.status == 200).count();

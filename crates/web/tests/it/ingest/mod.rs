@@ -53,8 +53,10 @@ impl House {
         assert_eq!(page.status, 200);
         let day = app.events.calendar().day(app.clock.now());
         let listed = warnings.list(day, 100).await.unwrap();
-        let mut lines: Vec<String> =
-            listed.iter().map(|it| format!("{} {} {} {}", it.trouble, it.source, if it.name.is_empty() { "-" } else { &it.name }, it.events)).collect();
+        let mut lines: Vec<String> = listed
+            .iter()
+            .map(|it| format!("{} {} {} {}", it.trouble, it.source, if it.name.is_empty() { "-" } else { &it.name }, it.events))
+            .collect();
         lines.sort();
         lines
     }

@@ -28,9 +28,12 @@ async fn each_event_of_a_batch_gets_its_own_result() {
         ]});
         assert_eq!(reply.json(), expected, "{name}");
         let events = house.events().await;
-        let told: Vec<_> = events.iter().map(|it| (it.name.as_str(), it.customer.as_ref() == Some(&house.customer), it.props.as_str())).collect();
+        let told: Vec<_> =
+            events.iter().map(|it| (it.name.as_str(), it.customer.as_ref() == Some(&house.customer), it.props.as_str())).collect();
         assert_eq!(told, [("login", true, "{}"), ("rating", true, r#"{"rating":5}"#)], "{name}");
         assert_eq!(house.complaints().await, ["missing_name api - 1", "removed_keys api rating 1"], "{name}");
+        let page = house.test.get("/admin/events").by(&house.admin).send().await;
+        assert!(page.text.contains("Atelier Nord") && page.text.contains("2 shown"), "{name}");
     }
 }
 
@@ -41,7 +44,8 @@ async fn what_is_wrong_is_named_field_by_field() {
     let ask = |body: serde_json::Value| house.test.post(&path).token(&house.key).json(&body).send();
     let reply = ask(json!({"name": 1.5, "timestamp": "soon", "extra": true, "properties": [1]})).await;
     assert_eq!(reply.status, 422);
-    let fields: Vec<String> = reply.json()["errors"].as_array().unwrap().iter().map(|it| it["field"].as_str().unwrap().to_owned()).collect();
+    let fields: Vec<String> =
+        reply.json()["errors"].as_array().unwrap().iter().map(|it| it["field"].as_str().unwrap().to_owned()).collect();
     assert_eq!(fields, ["extra", "timestamp", "properties"]);
     let reply = ask(json!([{"id": "a"}, {"name": "ok", "time": {}}])).await;
     assert_eq!(reply.status, 422);
