@@ -47,7 +47,7 @@ pub(super) async fn of_customer(whole: &Whole, customer: &CustomerId, from: Day,
         .bind(period::period_of(from))
         .bind(period::period_of(to)),
     );
-    let first = db.one::<(Option<Timestamp>,)>(sql(FIRST).and("where subject.customer_id = $1").bind(customer));
+    let first = db.one::<(Option<Timestamp>,)>(sql("select min(first_at) from subject where customer_id = $1").bind(customer));
     let invoices = db.all::<InvoiceRow>(
         sql("select invoice.invoice, invoice.issued_at, invoice.due_at, invoice.paid_at, invoice.amount, invoice.currency
              from subject join invoice on invoice.subject = subject.no
@@ -66,9 +66,6 @@ pub(super) async fn of_customer(whole: &Whole, customer: &CustomerId, from: Day,
     history.invoices = invoices.into_iter().map(InvoiceRow::invoice).collect();
     Ok(history)
 }
-
-/// When the first event came. A subject that no event went to was made by a trait alone.
-const FIRST: &str = "select min(subject.first_at) as first_at from subject";
 
 /// Names of features by number, read once: they never change.
 #[derive(Default)]

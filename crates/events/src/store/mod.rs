@@ -11,6 +11,7 @@ mod group;
 mod history;
 mod ids;
 mod list;
+mod people;
 mod period;
 mod recount;
 mod scan;
@@ -110,16 +111,8 @@ impl Events {
 
     /// Takes events in and answers when they are durable and counted: one outcome for each, in their order. Many callers share one
     /// transaction. Fails with [`kit::Error::Unavailable`] when too much waits or the database is gone; then nothing is kept.
-    ///
-    /// As the house: for what Innkeeper itself knows. For a sender there is [`Events::accept_from`].
     pub async fn accept(&self, batch: Vec<NewEvent>) -> Result<Vec<Outcome>> {
-        self.0.queue.accept(&self.0, &Scope::house_of_job(), batch).await
-    }
-
-    /// Like [`Events::accept`] from a sender who reaches so far. One of a customer must name that customer in each event, and cannot say
-    /// who the people of other customers are: what it says about them is kept as an event and changes nothing.
-    pub async fn accept_from(&self, scope: &Scope, batch: Vec<NewEvent>) -> Result<Vec<Outcome>> {
-        self.0.queue.accept(&self.0, scope, batch).await
+        self.0.queue.accept(&self.0, batch).await
     }
 
     /// Raw events, newest first, at most `limit`.

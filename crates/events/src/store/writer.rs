@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use accounts::{CustomerId, Scope};
+use accounts::CustomerId;
 use kit::{Context, Error, Result, Timestamp, Tx, sql};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
@@ -64,13 +64,9 @@ impl Queue {
     }
 
     /// Hands events to the writer and waits for its answer.
-    pub(super) async fn accept(&self, whole: &Arc<Whole>, scope: &Scope, events: Vec<NewEvent>) -> Result<Vec<Outcome>> {
+    pub(super) async fn accept(&self, whole: &Arc<Whole>, events: Vec<NewEvent>) -> Result<Vec<Outcome>> {
         if events.is_empty() {
             return Ok(Vec::new());
-        }
-        let within = scope.customer_filter().cloned();
-        if within.is_some() && events.iter().any(|event| event.customer != within) {
-            return Err(Error::forbidden("an event names another customer than the sender's"));
         }
         let bytes: usize = events.iter().map(|event| event.props.len() + EVENT_BYTES).sum();
         // A batch that is larger than all room goes alone.
@@ -81,7 +77,7 @@ impl Queue {
         })?;
         let prints = events.iter().map(|event| print_of(event.source.as_str(), event.id.as_str())).collect();
         let (answer, answered) = oneshot::channel();
-        self.send(whole, Message::Events(Waiting { batch: Batch { events, prints, within }, whom: Whom { answer, _room: room } }));
+        self.send(whole, Message::Events(Waiting { batch: Batch { events, prints }, whom: Whom { answer, _room: room } }));
         answered.await.map_err(|_| gone())?
     }
 
