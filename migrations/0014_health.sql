@@ -35,7 +35,7 @@ create table health_use (
 
 -- Current scores, for lists. Kept fresh from customer_changed; a customer's own page computes anew.
 create table health_now (
-  customer_id text not null primary key references customer (id),
+  customer_id text not null primary key references customer (id) on delete cascade,
   day bigint not null,
   version_no bigint not null references health_version (no),
   -- 0 to 100; null when nothing is known
@@ -82,7 +82,7 @@ insert into health_progress (one, day, version_no, changed_at, changed_customer,
 
 -- What scores were at the end of past days: a month of a customer to a row, because a row a day would take five times the room.
 create table health_month (
-  customer_id text not null references customer (id),
+  customer_id text not null references customer (id) on delete cascade,
   -- the first day of the calendar month
   month bigint not null,
   -- JSON: [[day, score or null, version_no], …] by day

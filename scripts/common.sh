@@ -42,6 +42,18 @@ npm_ci() {
   printf '%s\n' "$wanted" >"$1/node_modules/.lock-hash"
 }
 
+# pip_install FOLDER: fetches the packages of its requirements.txt once, into FOLDER/python.
+pip_install() {
+  local wanted; wanted=$(sha256sum <"$1/requirements.txt")
+  [ "$(cat "$1/python/.lock-hash" 2>/dev/null)" = "$wanted" ] && return
+  python3 -m pip --version >/dev/null 2>&1 || apt_install "fetches packages for Python" python3-pip
+  say "Python packages of $1"
+  rm -rf "$1/python"
+  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --no-compile --target "$1/python" \
+    -r "$1/requirements.txt"
+  printf '%s\n' "$wanted" >"$1/python/.lock-hash"
+}
+
 # Builds frontend/dist when one of its sources is newer.
 build_frontend() {
   scripts/install.sh node

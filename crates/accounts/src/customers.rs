@@ -1,5 +1,7 @@
 //! Customers: the accounts of the house. They are suspended and resumed, never deleted here.
 
+use std::collections::BTreeMap;
+
 use kit::db::Sql;
 use kit::{Clock, Db, Error, Result, Timestamp, Tx, from_row, sql};
 use serde::Serialize;
@@ -78,6 +80,29 @@ pub async fn create(db: &Db, clock: &Clock, actor: &Actor, new: NewCustomer) -> 
 pub async fn get(db: &Db, scope: &Scope, id: &CustomerId) -> Result<Customer> {
     scope.allows(id)?;
     db.optional(by_id(id)).await?.ok_or_else(|| Error::not_found("the customer"))
+}
+
+/// Which of these customers there are, whoever asks: for what arrives about many at once.
+pub async fn existing(db: &Db, ids: &[CustomerId]) -> Result<Vec<CustomerId>> {
+    let mut found = Vec::new();
+    // SQLite takes 32 766 arguments; a page of some hundreds is as quick.
+    for page in ids.chunks(500) {
+        let rows: Vec<(CustomerId,)> = db.all(sql("select id from customer where id in").list(page)).await?;
+        found.extend(rows.into_iter().map(|(id,)| id));
+    }
+    Ok(found)
+}
+
+/// What these customers are called, as far as they are within reach.
+pub async fn names(db: &Db, scope: &Scope, ids: &[CustomerId]) -> Result<BTreeMap<CustomerId, CustomerName>> {
+    let mut found = BTreeMap::new();
+    let within: Vec<&CustomerId> = ids.iter().filter(|id| scope.allows(id).is_ok()).collect();
+    for page in within.chunks(500) {
+        let rows: Vec<(CustomerId, CustomerName)> =
+            db.all(sql("select id, name from customer where id in").list(page.iter().copied())).await?;
+        found.extend(rows);
+    }
+    Ok(found)
 }
 
 fn by_id(id: &CustomerId) -> Sql {

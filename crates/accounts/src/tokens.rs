@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::actor::Recognised;
-use crate::{Actor, Client, CustomerId, How, Label, MemberId, Permission, TokenId, TokenScopes, audit, members};
+use crate::{Actor, Client, CustomerId, How, Label, MemberId, Permission, TokenId, TokenScope, TokenScopes, audit, members};
 
 /// What every secret begins with, so that scanners find one that was leaked.
 pub const PREFIX: &str = "ink_";
@@ -156,6 +156,44 @@ pub async fn of_customer(db: &Db, actor: &Actor, customer: &CustomerId) -> Resul
             .bind(customer),
     )
     .await
+}
+
+/// Tokens of the whole house that may be used for `scope` now, the last used first, each with whose it is. At most `limit`.
+pub async fn with_scope(db: &Db, clock: &Clock, actor: &Actor, scope: TokenScope, limit: u32) -> Result<Vec<(Token, String)>> {
+    actor.may(Permission::ManageTokens)?;
+    if !actor.scope().is_house() {
+        return Err(Error::forbidden("this belongs to the people who run Innkeeper"));
+    }
+    let rows: Vec<Owned> = db
+        .all(
+            sql("select api_token.id, api_token.member_id, api_token.name, api_token.scopes, api_token.created_at, api_token.expires_at,
+                   api_token.last_used_at, member.name as member_name, customer.name as customer_name
+                 from api_token
+                 join member on member.id = api_token.member_id
+                 left join customer on customer.id = member.customer_id
+                 where ' ' || api_token.scopes || ' ' like $1
+                 and (api_token.expires_at is null or api_token.expires_at > $2)
+                 order by coalesce(api_token.last_used_at, 0) desc, api_token.id desc
+                 limit $3")
+            .bind(format!("% {scope} %"))
+            .bind(clock.now())
+            .bind(limit),
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.token, row.owner)).collect())
+}
+
+struct Owned {
+    token: Token,
+    owner: String,
+}
+
+impl kit::db::FromRow for Owned {
+    fn from_row(row: &kit::db::Row<'_>) -> Result<Owned> {
+        let (member, customer): (String, Option<String>) = (row.get("member_name")?, row.get("customer_name")?);
+        let owner = customer.map_or_else(|| format!("{member}, for any customer"), |customer| format!("{member}, for {customer}"));
+        Ok(Owned { token: Token::from_row(row)?, owner })
+    }
 }
 
 /// Revokes a token: one's own, or that of someone within reach of an actor who manages tokens.

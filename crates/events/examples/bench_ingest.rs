@@ -42,6 +42,7 @@ async fn measure(test: TestDb, count: usize, customers: usize) {
         waiting_mb: 64,
         features: 10,
         key_features: Vec::new(),
+        remove_keys: Vec::new(),
     };
     let events = Events::open(Ingredients { db: test.db.clone(), clock, bus: Bus::default(), config }).expect("the settings are right");
     let before = size(&test.db).await;

@@ -17,6 +17,8 @@ pub struct Config {
     pub remember_ids_days: u32,
     /// Events whose bodies wait to be written may take so many MB; further senders are told to come back.
     pub waiting_mb: u32,
+    /// Properties with these names are thrown away wherever they stand, however they are spelled (`api_key`, `apiKey`).
+    pub remove_keys: Vec<String>,
     /// How many features the product has, when `key_features` is empty: using so many is full adoption.
     pub features: u32,
     /// The features that count for adoption; empty for all.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use accounts::CustomerId;
+use events::Events;
 use hosting::Hosting;
 use hosting::archive::PurgeArchives;
 use hosting::deployments::status::TellProvider;
@@ -16,6 +17,7 @@ use hosting::previews::Previews;
 use hosting::reconcile::{Certificates, Deployments, Edge, Leftovers, Pushes, Templates};
 use insight::Insight;
 use insight::churn::LearnChurn;
+use insight::health::Scores;
 use insight::plays::{DeliverPlay, Plays, Watch};
 use insight::segments::{Segments, SiteKinds};
 use kit::Result;
@@ -24,6 +26,8 @@ use kit::mail::{Mailer, SendMail};
 use serde::{Deserialize, Serialize};
 use tracing::info;
 use web::App;
+
+use crate::emission::TellOwnEvents;
 
 /// What jobs work with.
 #[derive(Clone)]
@@ -35,15 +39,21 @@ impl AsRef<Hosting> for Work {
     }
 }
 
-impl AsRef<Mailer> for Work {
-    fn as_ref(&self) -> &Mailer {
-        &self.0.mailer
+impl AsRef<Events> for Work {
+    fn as_ref(&self) -> &Events {
+        &self.0.events
     }
 }
 
 impl AsRef<Insight> for Work {
     fn as_ref(&self) -> &Insight {
         &self.0.insight
+    }
+}
+
+impl AsRef<Mailer> for Work {
+    fn as_ref(&self) -> &Mailer {
+        &self.0.mailer
     }
 }
 
@@ -117,6 +127,9 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(Certificates::default())
         .reconciler(Previews::default())
         .reconciler(Templates)
+        .reconciler(events::Tidy)
+        .reconciler(TellOwnEvents::default())
+        .reconciler(Scores)
         .reconciler(Segments)
         .reconciler(Watch);
     of(app, registry)

@@ -10,7 +10,9 @@ use kit::mail::Mailer;
 use kit::secrets::InstanceKey;
 use kit::{Clock, Db, Timestamp};
 
+use crate::calls::ApiCalls;
 use crate::config::Config;
+use crate::ingest::Ingest;
 use crate::limit::Limits;
 
 /// The parts of a running Innkeeper. Cheap to clone.
@@ -20,6 +22,8 @@ pub struct App(Arc<Whole>);
 struct Whole {
     parts: Parts,
     limits: Limits,
+    api_calls: ApiCalls,
+    ingest: Ingest,
 }
 
 /// What an [`App`] holds.
@@ -51,7 +55,18 @@ pub struct Parts {
 impl App {
     /// Joins the parts.
     pub fn new(parts: Parts) -> App {
-        App(Arc::new(Whole { parts, limits: Limits::default() }))
+        let ingest = Ingest::new(&parts.db, &parts.clock, &parts.events);
+        App(Arc::new(Whole { parts, limits: Limits::default(), api_calls: ApiCalls::default(), ingest }))
+    }
+
+    /// How often customers called the API.
+    pub fn api_calls(&self) -> &ApiCalls {
+        &self.0.api_calls
+    }
+
+    /// What the doors for events share.
+    pub(crate) fn ingest(&self) -> &Ingest {
+        &self.0.ingest
     }
 
     /// How often each caller asked what.

@@ -239,9 +239,11 @@ fn rail(actor: &Actor, path: &str, shows_health: bool) -> Vec<RailGroup<'static>
             "Customers",
             &[
                 ("Customers", "/admin/customers", icon::users, Permission::ReadCustomers),
-                ("Segments", "/admin/segments", icon::list_checks, Permission::ReadCustomers),
+                ("Health", "/admin/health", icon::heart_pulse, Permission::ReadCustomers),
+                ("Segments", "/admin/segments", icon::funnel, Permission::ReadCustomers),
                 ("Tasks", "/admin/tasks", icon::circle_check, Permission::ReadCustomers),
-                ("Plays", "/admin/plays", icon::play, Permission::ReadCustomers),
+                ("Plays", "/admin/plays", icon::zap, Permission::ReadCustomers),
+                ("Events", "/admin/events", icon::radio, Permission::ReadReporting),
                 ("Staff", "/admin/staff", icon::user, Permission::ReadMembers),
             ],
         ),
@@ -250,6 +252,7 @@ fn rail(actor: &Actor, path: &str, shows_health: bool) -> Vec<RailGroup<'static>
             "System",
             &[
                 ("Jobs", "/admin/jobs", icon::list_checks, Permission::OperateHouse),
+                ("Ingestion", "/admin/ingestion", icon::plug, Permission::OperateHouse),
                 ("Mail", "/admin/mail", icon::mail, Permission::OperateHouse),
                 ("Audit log", "/admin/audit", icon::scroll_text, Permission::ReadAudit),
                 ("Doctor", "/admin/doctor", icon::activity, Permission::OperateHouse),

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod app;
+pub mod calls;
 pub mod changed;
 pub mod config;
 pub mod extract;
@@ -22,6 +23,7 @@ mod entry;
 pub mod follow_ups;
 mod git;
 mod idempotency;
+mod ingest;
 mod limit;
 mod openapi;
 mod operator;

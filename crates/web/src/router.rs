@@ -5,7 +5,7 @@ use axum::Router;
 use crate::app::App;
 use crate::live::{self, Channel};
 use crate::routes::{RouteInfo, Routes};
-use crate::{account, api, entry, follow_ups, git, openapi, operator, palette, portal, status, surroundings};
+use crate::{account, api, entry, follow_ups, git, ingest, openapi, operator, palette, portal, status, surroundings};
 
 /// Declares every route.
 fn declare() -> Routes {
@@ -20,6 +20,7 @@ fn declare() -> Routes {
     let routes = status::routes(routes);
     let routes = api::routes(routes);
     let routes = git::routes(routes);
+    let routes = ingest::routes(routes);
     openapi::routes(routes)
 }
 
@@ -35,5 +36,6 @@ pub(crate) fn described() -> Routes {
 
 /// The service that answers requests.
 pub(crate) fn build(app: &App, channel: Channel) -> Router {
-    surroundings::surround(live::declare(declare(), Some(channel)).into_router(), app)
+    let (router, doors) = live::declare(declare(), Some(channel)).into_routers();
+    surroundings::surround(router, app).merge(ingest::surround(doors, app))
 }

@@ -174,6 +174,11 @@ impl TestApp {
         self.member(Role::Customer { customer: customer.clone(), standing: Standing::Owner }).await
     }
 
+    /// Makes an owner of a customer who has no password.
+    pub async fn owner_without_password(&self, customer: &CustomerId) -> TestMember {
+        self.passwordless(Role::Customer { customer: customer.clone(), standing: Standing::Owner }).await
+    }
+
     /// Makes a member who signs in with [`PASSWORD`], and signs them in.
     pub async fn member(&self, role: Role) -> TestMember {
         let password = Password::parse(&Secret::new(PASSWORD)).expect("a good password");

@@ -6,7 +6,7 @@ use accounts::CustomerId;
 use kit::db::Value;
 use kit::{Db, Result, Timestamp, from_row, sql};
 
-use super::period::{self, Period, Tally};
+use super::period::{self, Period};
 use super::state::padded;
 use crate::Day;
 use crate::rollups::{Counts, Invoice};
@@ -31,7 +31,7 @@ impl Packed {
     pub fn each_day(&self, mut each: impl FnMut(Day, &Counts, &mut dyn Iterator<Item = i64>)) -> Result<()> {
         for (number, body) in &self.periods {
             period::each_day(body, |place, counters, features| {
-                let counts = Tally { counters: *counters, ..Tally::default() }.counts();
+                let counts = period::counts(counters);
                 each(Period::day(*number, place), &counts, &mut features.iter().map(|(feature, _)| *feature));
             })?;
         }

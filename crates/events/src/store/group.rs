@@ -27,6 +27,8 @@ pub(super) struct Batch {
     pub(super) events: Vec<NewEvent>,
     /// Of each event's source and id.
     pub(super) prints: Vec<Print>,
+    /// The customer whose sender it was; none for one of the house. It cannot say who other customers' people are.
+    pub(super) within: Option<CustomerId>,
 }
 
 /// What became of a group.
@@ -44,7 +46,8 @@ pub(super) async fn write(tx: &Tx, state: &mut State, calendar: &Calendar, now: 
     state.look_up(tx, &wanted).await?;
     let mut group = Group::begin(state, calendar, now);
     group.load_traits(tx, &wanted).await?;
-    for event in &wanted {
+    for (event, (batch, _)) in &fresh {
+        group.within.clone_from(&batches[*batch].within);
         group.take(event);
     }
     let changed = group.finish(tx, &wanted).await?;
@@ -88,6 +91,8 @@ struct Group<'a> {
     state: &'a mut State,
     days: DayFinder<'a>,
     now: Timestamp,
+    /// Of the batch that is being taken in.
+    within: Option<CustomerId>,
     /// Numbers from here on are given out by this group: nothing of theirs is stored yet.
     first_new_subject: i64,
     new_subjects: BTreeMap<i64, NewSubject>,
@@ -117,6 +122,7 @@ impl<'a> Group<'a> {
             state,
             days: DayFinder::new(calendar),
             now,
+            within: None,
             new_subjects: BTreeMap::new(),
             new_names: Vec::new(),
             touched: BTreeSet::new(),
@@ -234,8 +240,19 @@ impl<'a> Group<'a> {
         }
     }
 
+    /// Whether the sender may say something about a person: the house about all, a customer's about its own and those of nobody.
+    fn may_say(&mut self, person: i64) -> bool {
+        let root = self.root(person);
+        let Some(within) = &self.within else { return true };
+        let whose = self.state.subjects.get(&root).and_then(|subject| subject.customer.as_deref());
+        whose.is_none_or(|whose| whose == within.as_str())
+    }
+
     /// Carries out what an event says about who is who; returns who did it.
     fn identify(&mut self, event: &NewEvent, person: Option<i64>, customer: Option<i64>, day: Day) -> Option<i64> {
+        if person.is_some_and(|person| !self.may_say(person)) {
+            return person;
+        }
         match (&event.identity, person) {
             (Identity::None, _) => {}
             (Identity::Person { set, set_once, anonymous }, Some(person)) => {
@@ -273,7 +290,7 @@ impl<'a> Group<'a> {
             return;
         };
         let (from, into) = (self.root(from), self.root(person));
-        if from == into {
+        if from == into || !self.may_say(from) {
             return;
         }
         let old = self.state.subjects.get(&from).cloned();
@@ -293,6 +310,9 @@ impl<'a> Group<'a> {
     }
 
     fn assign(&mut self, person: i64, customer: &Arc<str>) {
+        if self.within.as_ref().is_some_and(|within| within.as_str() != &**customer) {
+            return;
+        }
         let person = self.root(person);
         let Some(subject) = self.state.subjects.get(&person) else { return };
         if subject.customer.as_ref() == Some(customer) {

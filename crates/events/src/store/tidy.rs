@@ -196,6 +196,7 @@ fn pack(events: &[Loose], level: i32) -> Result<Sorted> {
 
 /// Puts the sorted blocks in the place of those that they were made of, when all of those are still there.
 async fn replace(whole: &Arc<Whole>, old: Vec<i64>, new: Vec<Sorted>) -> Result<()> {
+    let _alone = whole.sorting.write().await;
     let both = Arc::new((old, new));
     in_turn(whole, |slot| {
         Box::new(move |tx, state| {

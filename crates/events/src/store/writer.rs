@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use accounts::CustomerId;
+use accounts::{CustomerId, Scope};
 use kit::{Context, Error, Result, Timestamp, Tx, sql};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
@@ -64,9 +64,13 @@ impl Queue {
     }
 
     /// Hands events to the writer and waits for its answer.
-    pub(super) async fn accept(&self, whole: &Arc<Whole>, events: Vec<NewEvent>) -> Result<Vec<Outcome>> {
+    pub(super) async fn accept(&self, whole: &Arc<Whole>, scope: &Scope, events: Vec<NewEvent>) -> Result<Vec<Outcome>> {
         if events.is_empty() {
             return Ok(Vec::new());
+        }
+        let within = scope.customer_filter().cloned();
+        if within.is_some() && events.iter().any(|event| event.customer != within) {
+            return Err(Error::forbidden("an event names another customer than the sender's"));
         }
         let bytes: usize = events.iter().map(|event| event.props.len() + EVENT_BYTES).sum();
         // A batch that is larger than all room goes alone.
@@ -77,7 +81,7 @@ impl Queue {
         })?;
         let prints = events.iter().map(|event| print_of(event.source.as_str(), event.id.as_str())).collect();
         let (answer, answered) = oneshot::channel();
-        self.send(whole, Message::Events(Waiting { batch: Batch { events, prints }, whom: Whom { answer, _room: room } }));
+        self.send(whole, Message::Events(Waiting { batch: Batch { events, prints, within }, whom: Whom { answer, _room: room } }));
         answered.await.map_err(|_| gone())?
     }
 
@@ -157,7 +161,7 @@ async fn write_group(whole: &Arc<Whole>, state: &Mutex<Option<State>>, group: Ve
             for (whom, outcomes) in waiting.into_iter().zip(written.outcomes) {
                 let _ = whom.answer.send(Ok(outcomes));
             }
-            whole.tell(written.customers);
+            whole.tell(&written.customers);
         }
         Err(error) => {
             tracing::warn!("events could not be written: {error}");
@@ -250,11 +254,11 @@ async fn end(state: &Mutex<Option<State>>, committed: bool) {
 
 impl Whole {
     /// Pages that are open look again. Of very many customers at once only some are told: pages look by themselves, too.
-    fn tell(&self, customers: Vec<CustomerId>) {
+    pub(super) fn tell(&self, customers: &[CustomerId]) {
         const MOST: usize = 100;
         let bus = &self.ingredients.bus;
         bus.signal("operators", "events");
-        for customer in customers.into_iter().take(MOST) {
+        for customer in customers.iter().take(MOST) {
             let room = format!("customer:{customer}");
             bus.signal(room.clone(), room);
         }

@@ -27,6 +27,7 @@ pub fn config() -> Config {
         waiting_mb: 64,
         features: 10,
         key_features: Vec::new(),
+        remove_keys: Vec::new(),
     }
 }
 

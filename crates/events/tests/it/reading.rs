@@ -1,8 +1,9 @@
 //! What was taken in is read back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use accounts::Scope;
+use events::rollups::Counts;
 use events::{Day, Filter, Outcome};
 use kit::{Error, Timestamp};
 use serde_json::json;
@@ -143,5 +144,116 @@ async fn days_begin_at_midnight_of_the_house_also_when_the_clock_is_changed() {
         let logins = |day: Day| days[&day].logins;
         assert_eq!([logins(spring.plus(-1)), logins(spring), logins(spring.plus(1))], [1, 24, 1]);
         assert_eq!([logins(autumn.plus(-1)), logins(autumn), logins(autumn.plus(1))], [1, 26, 1]);
+    }
+}
+
+#[tokio::test]
+async fn a_customers_sender_cannot_take_people_from_others() {
+    for house in House::both().await {
+        let client = accounts::Client::new(std::net::Ipv4Addr::LOCALHOST.into(), "test");
+        let scope = |customer: &accounts::CustomerId| {
+            accounts::Actor::of_key("key".to_owned(), customer.clone(), "1".to_owned(), Vec::new(), &client).scope()
+        };
+        let of_ada = event("1", "login", NOON.0).by("ada-1").saying(person(json!({ "customer_id": house.ada.as_str() }), None));
+        house.accept(vec![of_ada, event("2", "login", NOON.0).by("ada-1")]).await;
+        let before = house.history(&house.ada).await;
+        let bobs = scope(&house.bob);
+        let theft = vec![
+            event("3", "$identify", NOON.0).of(&house.bob).by("bob-1").saying(person(json!({}), Some("ada-1"))),
+            event("4", "$create_alias", NOON.0).of(&house.bob).by("bob-1").saying(events::Identity::Alias { other: "ada-1".to_owned() }),
+            event("5", "$identify", NOON.0)
+                .of(&house.bob)
+                .by("ada-1")
+                .saying(person(json!({ "customer_id": house.bob.as_str() }), Some("bob-2"))),
+            event("6", "$identify", NOON.0).of(&house.bob).by("bob-3").saying(person(json!({ "customer_id": house.ada.as_str() }), None)),
+        ];
+        assert_eq!(house.events.accept_from(&bobs, theft).await.unwrap(), [Outcome::Stored; 4]);
+        assert_eq!(house.history(&house.ada).await, before);
+        for stranger in [event("7", "login", NOON.0).of(&house.ada), event("8", "login", NOON.0)] {
+            let refused = house.events.accept_from(&bobs, vec![stranger]).await;
+            assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
+        }
+        // Its own people it may describe.
+        let own =
+            event("9", "$identify", NOON.0).of(&house.bob).by("bob-1").saying(person(json!({ "customer_id": house.bob.as_str() }), None));
+        house.events.accept_from(&bobs, vec![own]).await.unwrap();
+        house.accept(vec![event("10", "login", NOON.0).by("bob-1")]).await;
+        assert_eq!(house.history(&house.bob).await.days.values().map(|counts| counts.logins).sum::<i64>(), 1);
+        // And it sees its own only.
+        let seen = house.events.list(&bobs, &Filter::default(), 100).await.unwrap();
+        assert!(seen.len() == 6 && seen.iter().all(|event| event.customer.as_ref() == Some(&house.bob)), "{seen:?}");
+        assert!(house.events.history(&bobs, &house.ada, Day(0), Day(1)).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn many_histories_are_those_of_each() {
+    for house in House::both().await {
+        let mut customers = vec![house.ada.clone(), house.bob.clone()];
+        for _ in 0..7 {
+            customers.push(crate::house::customer(&house.test.db, "More").await);
+        }
+        let sent = (0..300usize).map(|at| {
+            let names = ["login", "feature_used", "invoice_issued", "visit"];
+            let event = event(&format!("{at}"), names[at % 4], NOON.0 - (at as i64 % 70) * DAY);
+            let event = event.props(&format!(r#"{{"feature":"f{}","invoice":"R-{at}"}}"#, at % 5)).by(&format!("p{}", at % 9));
+            match at % 11 {
+                9 => event.saying(person(json!({ "customer_id": customers[at % 5].as_str() }), None)),
+                10 => event,
+                other => event.of(&customers[other % 8]),
+            }
+        });
+        house.accept(sent.collect()).await;
+        let today = house.events.calendar().day(NOON);
+        let scope = Scope::house_of_job();
+        let from = today.plus(-40);
+        let found = house.events.packed(&customers, from, today).await.unwrap();
+        assert_eq!(found.iter().map(|packed| &packed.customer).collect::<Vec<_>>(), customers.iter().collect::<Vec<_>>());
+        for packed in found {
+            let mut days: BTreeMap<Day, Counts> = BTreeMap::new();
+            packed
+                .each_day(|day, counts, _| {
+                    if (from..=today).contains(&day) {
+                        days.entry(day).or_default().add(counts);
+                    }
+                })
+                .unwrap();
+            let history = house.events.history(&scope, &packed.customer, from, today).await.unwrap();
+            assert_eq!((days, packed.first_at), (history.days, history.first_at));
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_changed_is_told_to_whoever_reads_on() {
+    for house in House::both().await {
+        house.accept(vec![event("1", "login", NOON.0).of(&house.ada)]).await;
+        let first = house.events.changed((0, ""), 10).await.unwrap();
+        let [(ada, at)] = &first[..] else { panic!("{first:?}") };
+        assert_eq!(ada, &house.ada);
+        assert_eq!(house.events.changed((*at, ada.as_str()), 10).await.unwrap(), []);
+        // The clock stands still, and yet nothing is missed.
+        house.accept(vec![event("2", "login", NOON.0).of(&house.bob)]).await;
+        let second = house.events.changed((*at, ada.as_str()), 10).await.unwrap();
+        let [(bob, at)] = &second[..] else { panic!("{second:?}") };
+        assert_eq!(bob, &house.bob);
+        house.accept(vec![event("2", "login", NOON.0).of(&house.bob)]).await;
+        assert_eq!(house.events.changed((*at, bob.as_str()), 10).await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_scan_sees_each_event_of_its_time_once() {
+    for house in House::both().await {
+        for block in 0..10i64 {
+            house.accept((0..50).map(|at| event(&format!("{block}-{at}"), "visit", NOON.0 + at * DAY / 10)).collect()).await;
+            if block % 4 == 3 {
+                house.events.sort_all().await.unwrap();
+            }
+        }
+        let (from, to) = (Timestamp(NOON.0 + DAY), Timestamp(NOON.0 + 3 * DAY));
+        let mut seen = BTreeSet::new();
+        house.events.scan(from, to, |head| assert!(seen.insert(head.seq))).await.unwrap();
+        assert_eq!(seen.len(), 200);
     }
 }

@@ -396,7 +396,7 @@ pub async fn update(hosting: &Hosting, actor: &Actor, id: &SiteId, change: &Upda
         })
         .await
         .inspect(|site| hosting.signal(site))?;
-    deployments::queue::dispatch(hosting).await?;
+    deployments::queue::enqueued(hosting, id).await?;
     get(&hosting.db, &actor.scope(), id).await
 }
 

@@ -5,9 +5,9 @@ use events::rollups::History;
 use events::{Calendar, Day};
 use kit::Result;
 
-use super::scorer::{Scorer, Weighed};
+use super::scorer::{self, Scorer, Weighed};
 use super::trend::{self, Point, Trend};
-use super::unpacked::Moment;
+use super::unpacked::{Moment, Starts};
 use super::{Band, Health, Model, kept, models, movement};
 use crate::Insight;
 
@@ -19,19 +19,22 @@ pub async fn of_customer(insight: &Insight, scope: &Scope, customer: &CustomerId
     let customer = customers::get(insight.db(), scope, customer).await?;
     let scorer = insight.scorer().await?;
     let calendar = insight.events().calendar();
-    let now = Moment::now(calendar, insight.clock().now());
+    let at = insight.clock().now();
+    let now = Moment { day: calendar.day(at), at };
+    // The few days that are asked for are worked out then.
+    let starts = Starts::new(calendar, now.day, now.day.plus(-1));
     let from = now.day.plus(-30 - scorer.plan.reach());
     let history = insight.events().history(scope, &customer.id, from, now.day).await?;
     let mut points = kept::of_customer(insight.db(), &customer.id, now.day.plus(1 - CHART_DAYS), now.day.plus(-1)).await?;
 
     let first_day = history.first_at.map(|at| calendar.day(at));
-    let figures = scorer.plan.of_history(&history, calendar, now.day, now.at);
+    let figures = scorer.plan.of_history(&history, &starts, now);
     let weighed = scorer.weigh(now.day, first_day, &figures);
     let score = scorer.score(now.day, first_day, &figures);
     let ago = |days: i64| {
         let day = now.day.plus(-days);
         let shown = points.iter().find(|point| point.day == day).and_then(|point| point.points);
-        movement::between(&scorer.model.rules, day, shown, &replay(insight, &scorer, &history, first_day, day), &weighed)
+        movement::between(&scorer.model.rules, day, shown, &replay(&scorer, &history, first_day, starts.end_of(day), &starts), &weighed)
     };
     let (moved_7, moved_30) = (ago(7), ago(30));
     let next = movement::next_action(&scorer, &figures, &weighed).filter(|_| score.points.is_some());
@@ -53,17 +56,16 @@ impl Replay {
 
     /// The band at the end of a day.
     pub fn band(&self, calendar: &Calendar, history: &History, day: Day) -> Option<Band> {
-        let moment = Moment::end_of(calendar, day);
+        let starts = Starts::new(calendar, day, day.plus(-1));
         let first_day = history.first_at.map(|at| calendar.day(at));
-        self.scorer.score(day, first_day, &self.scorer.plan.of_history(history, calendar, moment.day, moment.at)).band
+        let figures = self.scorer.plan.of_history(history, &starts, starts.end_of(day));
+        scorer::total(&self.scorer.weigh(day, first_day, &figures)).map(Band::of)
     }
 }
 
 /// The factors of a past day by today's model and from all that is known by now.
-fn replay(insight: &Insight, scorer: &Scorer, history: &History, first_day: Option<Day>, day: Day) -> Vec<Weighed> {
-    let calendar = insight.events().calendar();
-    let moment = Moment::end_of(calendar, day);
-    scorer.weigh(day, first_day, &scorer.plan.of_history(history, calendar, moment.day, moment.at))
+fn replay(scorer: &Scorer, history: &History, first_day: Option<Day>, moment: Moment, starts: &Starts) -> Vec<Weighed> {
+    scorer.weigh(moment.day, first_day, &scorer.plan.of_history(history, starts, moment))
 }
 
 async fn trend_of(insight: &Insight, points: Vec<Point>, today: Day, model: &Model) -> Result<Trend> {

@@ -6,7 +6,7 @@ use accounts::{Actor, CustomerId, Permission};
 use kit::{Result, Timestamp, sql};
 
 use super::model::{self, Rule, VersionNo};
-use super::unpacked::{Moment, Unpacked};
+use super::unpacked::{Moment, Starts, Unpacked};
 use super::{Band, Distribution, Model, scorer};
 use crate::Insight;
 
@@ -71,8 +71,10 @@ pub async fn dry_run(insight: &Insight, actor: &Actor, rules: &[Rule]) -> Result
         note: String::new(),
     });
     let calendar = insight.events().calendar();
-    let now = Moment::now(calendar, insight.clock().now());
+    let at = insight.clock().now();
+    let now = Moment { day: calendar.day(at), at };
     let names: HashMap<i64, String> = insight.events().features().await?.into_iter().collect();
+    let starts = Starts::new(calendar, now.day.plus(-i64::from(model::MOST_DAYS)), now.day);
     let from = now.day.plus(-used.plan.reach().max(draft.plan.reach()));
     let mut run = DryRun::default();
     let mut moves: HashMap<(Option<Band>, Option<Band>), i64> = HashMap::new();
@@ -89,7 +91,7 @@ pub async fn dry_run(insight: &Insight, actor: &Actor, rules: &[Rule]) -> Result
             let customer = packed.customer.clone();
             unpacked.fill(packed, calendar)?;
             let points = |scorer: &scorer::Scorer| {
-                let figures = unpacked.figures(&scorer.plan, calendar, now, &names);
+                let figures = unpacked.figures(&scorer.plan, &starts, now, &names);
                 scorer::total(&scorer.weigh(now.day, unpacked.first_day, &figures))
             };
             run.note(&mut moves, Changed { customer, name, before: points(&used), after: points(&draft) });

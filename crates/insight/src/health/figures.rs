@@ -3,10 +3,11 @@
 //! Rows may come in any order, because everything here is a sum, a set of days or a latest day.
 
 use events::rollups::{Counts, History, Invoice};
-use events::{Calendar, Day};
+use events::Day;
 use kit::Timestamp;
 
 use super::model::{Countable, MOST_DAYS, Measure, Rule, Tries};
+use super::unpacked::{Moment, Starts};
 
 /// What is summed over a window.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -100,6 +101,14 @@ impl Figures {
         let is_active = |week: u32| self.active.checked_shr(7 * week).is_some_and(|rest| rest & low_bits(7) != 0);
         (0..weeks).map(|week| u32::from(is_active(week))).sum()
     }
+}
+
+/// Days in a row, summed up: see [`Plan::running`].
+pub(crate) struct Running {
+    first: Day,
+    /// For each sum of the plan: what all days before the place come to.
+    sums: Vec<Vec<f64>>,
+    active: Vec<bool>,
 }
 
 fn low_bits(days: u32) -> u128 {
@@ -196,6 +205,38 @@ impl Plan {
         }
     }
 
+    /// Sums up days once, so that figures of many days of them take no more than those of a few.
+    pub fn running<'a>(&self, days: impl Iterator<Item = &'a (Day, Counts)>, first: Day, last: Day) -> Running {
+        let length = usize::try_from(last.0 - first.0 + 1).unwrap_or(0);
+        let mut running = Running { first, sums: vec![vec![0.0; length + 1]; self.sums.len()], active: vec![false; length] };
+        for (day, counts) in days.filter(|(day, _)| (first..=last).contains(day)) {
+            let at = usize::try_from(day.0 - first.0).unwrap_or(0);
+            for (sums, (what, _)) in running.sums.iter_mut().zip(&self.sums) {
+                sums[at + 1] += value(*what, counts);
+            }
+            running.active[at] |= counts.actions > 0;
+        }
+        for sums in &mut running.sums {
+            for at in 1..sums.len() {
+                sums[at] += sums[at - 1];
+            }
+        }
+        running
+    }
+
+    /// What [`Plan::add_day`] comes to for all days up to `day`.
+    pub fn add_running(&self, figures: &mut Figures, running: &Running, day: Day) {
+        let place = |age: i64| usize::try_from(day.0 - age - running.first.0).unwrap_or(0);
+        for ((sum, (_, window)), sums) in figures.values.iter_mut().zip(&self.sums).zip(&running.sums) {
+            // Of all days through the youngest those before the oldest are taken away.
+            *sum = sums[place(window.from - 1)] - sums[place(window.to)];
+        }
+        if self.needs_active {
+            let ages = 0..i64::from(u128::BITS).min(day.0 - running.first.0 + 1);
+            figures.active = ages.filter(|age| running.active[place(*age)]).fold(0, |bits, age| bits | 1 << age);
+        }
+    }
+
     /// Adds a feature that was used last `age` days before the day of the score. To be called once for each feature.
     pub fn add_feature(&self, figures: &mut Figures, age: i64, feature: &str) {
         let counts = figures.values.iter_mut().skip(self.sums.len());
@@ -207,20 +248,21 @@ impl Plan {
         }
     }
 
-    /// Adds an invoice as it stood at `now`, a moment of `day`.
-    pub fn add_invoice(&self, figures: &mut Figures, calendar: &Calendar, day: Day, now: Timestamp, invoice: &Invoice) {
+    /// Adds an invoice as it stood at a moment.
+    pub fn add_invoice(&self, figures: &mut Figures, starts: &Starts, moment: Moment, invoice: &Invoice) {
         let first = self.sums.len() + self.features.len();
         for (pair, days) in figures.values[first..].chunks_exact_mut(2).zip(&self.invoices) {
-            let from = calendar.start(day.plus(1 - i64::from(*days)));
-            if let Some(on_time) = judge(invoice, from, now) {
+            let from = starts.start(moment.day.plus(1 - i64::from(*days)));
+            if let Some(on_time) = judge(invoice, from, moment.at) {
                 pair[0] += f64::from(u8::from(on_time));
                 pair[1] += 1.0;
             }
         }
     }
 
-    /// The answers for a day from a customer's history, as it stood at `now`, a moment of that day.
-    pub fn of_history(&self, history: &History, calendar: &Calendar, day: Day, now: Timestamp) -> Figures {
+    /// The answers from a customer's history, as it stood at a moment.
+    pub fn of_history(&self, history: &History, starts: &Starts, moment: Moment) -> Figures {
+        let day = moment.day;
         let mut figures = self.nothing();
         for (at, counts) in history.days.range(day.plus(-self.reach())..=day) {
             self.add_day(&mut figures, day.0 - at.0, counts);
@@ -231,7 +273,7 @@ impl Plan {
             }
         }
         for invoice in &history.invoices {
-            self.add_invoice(&mut figures, calendar, day, now, invoice);
+            self.add_invoice(&mut figures, starts, moment, invoice);
         }
         figures
     }

@@ -12,6 +12,8 @@ pub mod model;
 pub mod models;
 mod movement;
 mod overview;
+#[cfg(test)]
+mod properties;
 mod refresh;
 mod score;
 mod scorer;

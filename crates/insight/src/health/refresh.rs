@@ -12,7 +12,7 @@ use kit::{Result, Timestamp, from_row, sql};
 use super::current::{self, NowRow};
 use super::scorer::{self, Features, Scorer};
 use super::trend::{self, Point};
-use super::unpacked::{Moment, Unpacked};
+use super::unpacked::{Moment, Starts, Unpacked};
 use super::{Band, Distribution, VersionNo, kept, models, movement};
 use crate::Insight;
 
@@ -61,6 +61,7 @@ from_row!(Before { customer_id, day, recent, kept_from, kept_to });
 struct Round {
     scorer: Scorer,
     calendar: Calendar,
+    starts: Starts,
     now: Moment,
     /// Names of features, when the model asks for them.
     names: HashMap<i64, String>,
@@ -71,8 +72,10 @@ impl Round {
         let scorer = insight.scorer().await?;
         let names = if scorer.plan.asks_for_names() { insight.events().features().await?.into_iter().collect() } else { HashMap::new() };
         let calendar = insight.events().calendar().clone();
-        let now = Moment::now(&calendar, insight.clock().now());
-        Ok(Round { scorer, calendar, now, names })
+        let at = insight.clock().now();
+        let now = Moment { day: calendar.day(at), at };
+        let starts = Starts::new(&calendar, now.day.plus(-FILL_DAYS - scorer.plan.reach()), now.day.plus(1));
+        Ok(Round { scorer, calendar, starts, now, names })
     }
 
     fn yesterday(&self) -> Day {
@@ -83,12 +86,14 @@ impl Round {
         self.scorer.model.no
     }
 
-    /// The score at the end of a past day.
-    fn point(&self, customer: &Unpacked, day: Day) -> Point {
-        let moment = Moment::end_of(&self.calendar, day);
-        let figures = customer.figures(&self.scorer.plan, &self.calendar, moment, &self.names);
-        let points = scorer::total(&self.scorer.weigh(day, customer.first_day, &figures));
-        Point { day, points, version: self.version() }
+    /// The scores at the end of past days, which are in order.
+    fn points(&self, customer: &Unpacked, days: &[Day]) -> Vec<Point> {
+        let figures = customer.figures_of_days(&self.scorer.plan, &self.starts, days, &self.names);
+        let point = |(day, figures): (&Day, _)| {
+            let points = scorer::total(&self.scorer.weigh(*day, customer.first_day, &figures));
+            Point { day: *day, points, version: self.version() }
+        };
+        days.iter().zip(figures).map(point).collect()
     }
 }
 
@@ -216,7 +221,7 @@ async fn refresh(insight: &Insight, round: &Round, customers: &[CustomerId]) -> 
         let before = before.get(&customer);
         let missing = missing(round, before, first_at);
         unpacked.fill(packed, &round.calendar)?;
-        let added: Vec<Point> = missing.iter().map(|day| round.point(&unpacked, *day)).collect();
+        let added = round.points(&unpacked, &missing);
         let past = past(insight, round, &customer, before, &added).await?;
         let (row, recent) = now_row(round, &unpacked, past, &customer);
         let kept_from = before.and_then(|before| before.kept_from).map(Day).into_iter().chain(missing.first().copied()).min();
@@ -307,11 +312,11 @@ async fn past(
 fn now_row(round: &Round, unpacked: &Unpacked, past: Vec<Option<f64>>, customer: &CustomerId) -> (NowRow, Vec<Option<f64>>) {
     let scorer = &round.scorer;
     let weigh = |moment: Moment| {
-        let figures = unpacked.figures(&scorer.plan, &round.calendar, moment, &round.names);
+        let figures = unpacked.figures(&scorer.plan, &round.starts, moment, &round.names);
         scorer.weigh(moment.day, unpacked.first_day, &figures)
     };
     let now = weigh(round.now);
-    let week_ago = weigh(Moment::end_of(&round.calendar, round.now.day.plus(-WEEK)));
+    let week_ago = weigh(round.starts.end_of(round.now.day.plus(-WEEK)));
     let points = scorer::total(&now);
     let mut recent = past;
     recent.push(points);

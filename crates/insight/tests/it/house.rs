@@ -37,6 +37,7 @@ impl House {
             waiting_mb: 64,
             features: 10,
             key_features: Vec::new(),
+            remove_keys: Vec::new(),
         };
         let (db, bus) = (test.db.clone(), Bus::default());
         let ingredients = events::Ingredients { db: db.clone(), clock: clock.clone(), bus: bus.clone(), config };

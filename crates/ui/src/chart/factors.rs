@@ -189,38 +189,6 @@ pub fn changes(changes: &Changes<'_>) -> Markup {
     }
 }
 
-/// Something that pulls one way or the other.
-#[derive(Debug, Clone, Default)]
-pub struct Pull<'a> {
-    /// What it is.
-    pub name: Cow<'a, str>,
-    /// How it is: "more than usual".
-    pub text: Cow<'a, str>,
-    /// How hard it pulls: to the right above 0, to the left below.
-    pub strength: f64,
-    /// Its colour.
-    pub tone: Tone,
-    /// Where it pulls to, in a word: "likelier".
-    pub word: Cow<'a, str>,
-}
-
-/// Shows what pulls which way, the strongest first as given; how hard, only by the length of bars, as the figures mean nothing to people.
-pub fn pulls(pulls: &[Pull<'_>]) -> Markup {
-    let widest = pulls.iter().map(|pull| pull.strength.abs()).filter(|strength| strength.is_finite()).fold(f64::MIN_POSITIVE, f64::max);
-    html! {
-        ul.changes {
-            @for pull in pulls {
-                @let length = if pull.strength.is_finite() { (pull.strength.abs() / widest * 50.0).min(50.0) } else { 0.0 };
-                @let from = if pull.strength < 0.0 { 50.0 - length } else { 50.0 };
-                li.changes-part {
-                    span.changes-name { (pull.name) @if !pull.text.is_empty() { span.factor-seen { (pull.text) } } }
-                    span.pull data-tone=(pull.tone.name()) { (bar(from, length)) span.pull-word { (pull.word) } }
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ mod small;
 mod trend;
 
 pub use columns::{Columns, Stack, columns};
-pub use factors::{Changes, Factor, Given, Part, Pull, changes, factors, pulls};
+pub use factors::{Changes, Factor, Given, Part, changes, factors};
 pub use figure::{Data, Legend, figure_table, legend};
 pub use heat::{Cell, Heat, HeatRow, heat};
 pub use histogram::{Bin, Histogram, histogram};

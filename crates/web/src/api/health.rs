@@ -249,7 +249,11 @@ pub async fn of_customer(State(app): State<App>, Caller(actor): Caller, Path(id)
     if !actor.scope().is_house() && !app.config.insight.customers_see_their_health {
         return Err(Error::not_found("the customer").into());
     }
-    let health = health::of_customer(&app.insight, &actor.scope(), &id).await?;
+    let mut health = health::of_customer(&app.insight, &actor.scope(), &id).await?;
+    if !actor.scope().is_house() {
+        // What to do about a customer is for the house.
+        health.next = None;
+    }
     Ok(Json(CustomerHealth::new(health, app.events.calendar().zone_name())))
 }
 

@@ -5,6 +5,9 @@ mod audit;
 mod customer;
 mod customers;
 mod doctor;
+mod health;
+mod events;
+mod ingestion;
 mod jobs;
 mod mail;
 mod new_customer;
@@ -34,6 +37,19 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/admin/customers/{customer}/change", manage, customer::change)
         .post("/admin/customers/{customer}/suspend", manage, customer::suspend)
         .post("/admin/customers/{customer}/resume", manage, customer::resume)
+        .get("/admin/health", read, health::page)
+        .post("/admin/health/recalculate", operate, health::recalculate)
+        .get("/admin/health/models", read, health::models)
+        .post("/admin/health/models", operate, health::copy)
+        .get("/admin/health/models/{model}", read, health::model)
+        .post("/admin/health/models/{model}/draft", operate, health::save)
+        .post("/admin/health/models/{model}/publish", operate, health::publish)
+        .post("/admin/health/models/{model}/discard", operate, health::discard)
+        .post("/admin/health/versions/{version}/use", operate, health::use_version)
+        .get("/admin/events", Access::House(Permission::ReadReporting), events::list)
+        .get("/admin/events/{at}/{seq}", Access::House(Permission::ReadReporting), events::show)
+        .get("/admin/events/{at}/{seq}/raw", Access::House(Permission::ReadReporting), events::raw)
+        .get("/admin/ingestion", operate, ingestion::show)
         .get("/admin/sites", Access::House(Permission::ReadSites), sites::list)
         .get("/admin/sites.csv", Access::House(Permission::ReadSites), sites::export)
         .get("/admin/sites/adopt", operate, adopt::form)

@@ -76,6 +76,7 @@ pub type ApiHandler = (Vec<(String, RefOr<Schema>)>, Paths, MethodRouter<App>);
 #[derive(Default)]
 pub struct Routes {
     router: Router<App>,
+    doors: Router<App>,
     table: Vec<RouteInfo>,
     paths: Paths,
     schemas: BTreeMap<String, RefOr<Schema>>,
@@ -128,6 +129,28 @@ impl Routes {
         self.described(access, true, Limits::default(), handler)
     }
 
+    /// A route for `POST` that is asked thousands of times a second: nothing stands before its handler, which sees to access, limits,
+    /// headers and failures itself. The table says what it does.
+    #[must_use]
+    pub fn door(mut self, path: &str, access: Access, route: MethodRouter<App>) -> Self {
+        self.table.push(RouteInfo { method: "POST", path: path.to_owned(), access, idempotent: false });
+        self.doors = self.doors.route(path, route);
+        self
+    }
+
+    /// As [`Routes::door`], for a route of the API; `otherwise` answers other methods.
+    #[must_use]
+    pub fn described_door<H, T>(mut self, access: Access, (schemas, paths, route): ApiHandler, otherwise: H) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        self.schemas.extend(schemas);
+        let path = paths.paths.keys().next().cloned().unwrap_or_default();
+        self.paths.merge(paths);
+        self.door(&path, access, route.fallback(otherwise))
+    }
+
     fn described(mut self, access: Access, idempotent: bool, limits: Limits, (schemas, paths, route): ApiHandler) -> Self {
         self.schemas.extend(schemas);
         for (path, item) in &paths.paths {
@@ -159,9 +182,9 @@ impl Routes {
         &self.table
     }
 
-    /// The router, with every route behind its guard.
-    pub(crate) fn into_router(self) -> Router<App> {
-        self.router
+    /// The router, with every route behind its guard, and the one of the doors.
+    pub(crate) fn into_routers(self) -> (Router<App>, Router<App>) {
+        (self.router, self.doors)
     }
 
     /// Paths and schemas of the described routes.

@@ -68,6 +68,7 @@ impl House {
             waiting_mb: 64,
             features: 10,
             key_features: Vec::new(),
+            remove_keys: Vec::new(),
         };
         let events = Events::open(events::Ingredients { db: db.clone(), clock: clock.clone(), bus: bus.clone(), config }).unwrap();
         let insight =

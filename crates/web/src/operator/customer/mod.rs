@@ -1,6 +1,5 @@
 //! One customer: how it is and what happened, its sites and people, its settings.
 
-mod churn;
 mod happened;
 mod overview;
 mod people;

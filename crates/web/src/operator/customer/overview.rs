@@ -3,15 +3,16 @@
 use accounts::{Actor, Customer, CustomerId, customers};
 use axum::extract::State;
 use axum::response::Response;
-use insight::health::{self, Health};
+use insight::health::{self, Health, Movement};
 use maud::{Markup, html};
 use ui::card::{self, Card, Stat};
 use ui::live::{self, Region};
 use ui::{copy, format};
 
-use super::{Content, Part, churn, page, timeline};
+use super::{Content, Part, page, timeline};
 use crate::app::App;
 use crate::extract::{Path, Query};
+use crate::follow_ups;
 use crate::frame::View;
 use crate::portal::to;
 use crate::respond::Answer;
@@ -33,7 +34,7 @@ pub async fn show(
     if view.is_fragment() {
         return Ok(view.fragment(measured));
     }
-    let churn = churn::card(&app, &actor, &id).await?;
+    let follow_ups = follow_ups::customer::cards(&app, &actor, &id).await?;
     let here = to(&place, &[("moved", &asked.moved)]);
     let topic = format!("customer:{id}");
     let content = Content {
@@ -45,7 +46,7 @@ pub async fn show(
             live::region(Region { topic: &topic, url: &here, body: measured, ..Region::default() }),
             card::stack(html! {
                 (score::next_action(health.next.as_ref(), Markup::default()))
-                (churn)
+                (follow_ups)
                 (facts(&customer))
             }),
         ),
@@ -78,8 +79,8 @@ fn tiles(app: &App, health: &Health) -> Markup {
     let slope = trend.slope.map_or_else(String::new, |slope| format::decimal(slope, 2));
     let known = health.first_at.map_or_else(String::new, |at| format::ago(at.0, now));
     html! {
-        (change("Last 7 days", trend.change_7, "against a week ago"))
-        (change("Last 30 days", trend.change_30, "against 30 days ago"))
+        (change("Last 7 days", difference(trend.change_7, health.moved_7.as_ref()), "against a week ago"))
+        (change("Last 30 days", difference(trend.change_30, health.moved_30.as_ref()), "against 30 days ago"))
         (card::stat(Stat {
             label: "Slope", figure: &slope, unit: if slope.is_empty() { "" } else { "a day" },
             help: "Points a day, fitted through the scores of the last 28 days. A score falls fast when the last 14 days lose more than a point a day.",
@@ -90,6 +91,11 @@ fn tiles(app: &App, health: &Health) -> Markup {
             label: "Known since", figure: &known, hint: if known.is_empty() { "No event yet" } else { "first event" }, ..Stat::default()
         }))
     }
+}
+
+/// The change that was kept; else the one that "what moved it" tells, so that both say the same.
+fn difference(kept: Option<f64>, moved: Option<&Movement>) -> Option<f64> {
+    kept.or(moved.map(|movement| movement.after - movement.before))
 }
 
 fn facts(customer: &Customer) -> Markup {
