@@ -45,6 +45,12 @@ impl AsRef<Events> for Work {
     }
 }
 
+impl AsRef<Insight> for Work {
+    fn as_ref(&self) -> &Insight {
+        &self.0.insight
+    }
+}
+
 impl AsRef<Mailer> for Work {
     fn as_ref(&self) -> &Mailer {
         &self.0.mailer
