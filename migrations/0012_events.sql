@@ -75,7 +75,8 @@ create table event_block (
   ids bytea not null,
   props bytea not null
 );
-create index event_block_by_level on event_block (level, day, no);
+create index event_block_by_level on event_block (level, no);
+create index event_block_by_day on event_block (day, no) where level = 1;
 create index event_block_by_time on event_block (max_at, no);
 create index event_block_by_seq on event_block (max_seq);
 
@@ -130,11 +131,12 @@ create table event_day (
   events bigint not null,
   primary key (day, name, source)
 );
+create index event_day_by_name on event_day (name, day);
 
 -- Bumped when roll-ups of a customer changed; what keeps scores for lists reads it. Each commit has an `at` of its own that is later
 -- than all before, so that whoever has read up to one misses nothing.
 create table customer_changed (
-  customer_id text not null primary key references customer (id),
+  customer_id text not null primary key references customer (id) on delete cascade,
   at bigint not null
 );
 create index customer_changed_by_time on customer_changed (at);

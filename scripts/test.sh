@@ -15,17 +15,25 @@ for part in "$@"; do
 done
 
 table=()
+failures=()
 failed=0
 verdict=
 
 # phase NAME COMMAND...: in a subshell that stops at the first failing command, with a line for the table at the end.
 phase() {
-  local name=$1 started=$SECONDS status; shift
+  local name=$1 log=$RUN/phase.log started=$SECONDS status; shift
   printf '\n== %s\n' "$name"
-  # Not `if (...)`: inside of a condition `set -e` has no effect.
-  set +e; (set -e; "$@"); status=$?; set -e
+  mkdir -p "$RUN"; : >"$log"
+  # Not `if (...)`: inside of a condition `set -e` has no effect. Not `| tee`: a process that a test left behind would keep the pipe open.
+  (set -e; "$@") >"$log" 2>&1 &
+  tail -n +1 -f -s 0.2 --pid=$! "$log"
+  set +e; wait $!; status=$?; set -e
   verdict=ok
-  if [ $status != 0 ]; then verdict="FAILED ($status)"; failed=1; fi
+  if [ $status != 0 ]; then
+    verdict="FAILED ($status)"; failed=1
+    # As nextest, Playwright and schemathesis name what failed.
+    failures+=("$(grep -aE '^ *(FAIL|TIMEOUT|SIGABRT|SIGSEGV) \[|^ +[0-9]+\) |^ +tests/.* › |^_+ .* _+$' "$log" | sort -u | tail -n 20)")
+  fi
   table+=("$(printf '%-12s %5d s  %s' "$name" $((SECONDS - started)) "$verdict")")
 }
 
@@ -33,6 +41,8 @@ report() {
   printf '\n== times\n'
   printf '%s\n' "${table[@]}"
   printf '%-12s %5d s\n' total "$SECONDS"
+  # Last, because whoever reads of a failure often sees the end of the log only.
+  [ $failed = 0 ] || printf '\n== failed\n%s\n' "$(printf '%s\n' "${failures[@]}")"
 }
 
 # Like `phase`; without what it makes no test makes sense.

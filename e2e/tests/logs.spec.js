@@ -32,6 +32,8 @@ test('come with the site’s page, are searched and filtered in their place', as
   await expect(lines, 'the search stays').toHaveCount(1);
   await expect(lines).toContainText('only alert');
   await logs.getByRole('link', { name: 'All', exact: true }).click();
+  // The links of the part that is being replaced still lead to one service's lines.
+  await expect(lines).toHaveCount(6);
   await logs.getByRole('link', { name: 'Errors first' }).click();
   await expect(lines.first()).toContainText('it broke');
   expect(page.url(), 'the page stayed where it was').toBe(address);

@@ -13,6 +13,7 @@ pub mod members;
 pub mod names;
 pub mod passwords;
 pub mod resets;
+pub mod samples;
 pub mod sessions;
 pub mod setup;
 pub mod signin_links;

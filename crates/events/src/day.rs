@@ -1,6 +1,6 @@
 //! Calendar days of the house's time zone.
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use kit::{Error, Result, Timestamp};
 
@@ -65,6 +65,11 @@ impl Calendar {
     pub fn start(&self, day: Day) -> Timestamp {
         let start = day.date().and_then(|date| self.zone.to_zoned(date.at(0, 0, 0, 0)).ok());
         start.map_or(Timestamp(day.0.saturating_mul(86_400_000)), |zoned| Timestamp(zoned.timestamp().as_millisecond()))
+    }
+
+    /// The moment at which clocks of this calendar show a date and a time.
+    pub fn at(&self, time: DateTime) -> Option<Timestamp> {
+        self.zone.to_zoned(time).ok().map(|zoned| Timestamp(zoned.timestamp().as_millisecond()))
     }
 
     /// The zone's IANA name.

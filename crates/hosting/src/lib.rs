@@ -14,6 +14,7 @@ pub mod env_file;
 pub mod environment;
 mod files;
 pub mod git;
+pub mod happened;
 pub mod images;
 pub mod logs;
 pub mod names;

@@ -2,8 +2,10 @@
 
 mod commands;
 mod data_folder;
+mod emission;
 mod open;
 mod output;
+mod sample;
 mod work;
 
 use std::path::PathBuf;

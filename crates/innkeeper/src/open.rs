@@ -2,6 +2,7 @@
 
 use events::Events;
 use hosting::{Hosting, Ingredients};
+use insight::Insight;
 use kit::bus::Bus;
 use kit::db::migrations;
 use kit::mail::Mailer;
@@ -54,6 +55,17 @@ pub async fn app(config: Config) -> Result<App> {
     })?;
     let events =
         Events::open(events::Ingredients { db: db.clone(), clock: clock.clone(), bus: bus.clone(), config: config.events.clone() })?;
+    let insight = Insight::open(insight::Ingredients { db: db.clone(), clock: clock.clone(), bus: bus.clone(), events: events.clone() });
+    let plays = insight::plays::Plays::open(insight::plays::Ingredients {
+        db: db.clone(),
+        clock: clock.clone(),
+        bus: bus.clone(),
+        key: key.clone(),
+        mailer: mailer.clone(),
+        outside: hosting.outside.clone(),
+        calendar: events.calendar().clone(),
+        public_url: config.server.public_url.to_string(),
+    });
     let started_at = clock.now();
-    Ok(App::new(Parts { config, db, clock, key, bus, mailer, hosting, events, started_at }))
+    Ok(App::new(Parts { config, db, clock, key, bus, mailer, hosting, events, insight, plays, started_at }))
 }

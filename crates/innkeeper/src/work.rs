@@ -1,7 +1,10 @@
 //! All jobs, schedules and reconcilers of the product in one list.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use accounts::CustomerId;
+use events::Events;
 use hosting::Hosting;
 use hosting::archive::PurgeArchives;
 use hosting::deployments::status::TellProvider;
@@ -12,12 +15,19 @@ use hosting::notify::{self, DeliverWebhook, TellDeployment, TellFailures};
 use hosting::operations::RunOperation;
 use hosting::previews::Previews;
 use hosting::reconcile::{Certificates, Deployments, Edge, Leftovers, Pushes, Templates};
+use insight::Insight;
+use insight::churn::LearnChurn;
+use insight::health::Scores;
+use insight::plays::{DeliverPlay, Plays, Watch};
+use insight::segments::{Segments, SiteKinds};
 use kit::Result;
 use kit::jobs::{Attempt, Job, Registry, Runner};
 use kit::mail::{Mailer, SendMail};
 use serde::{Deserialize, Serialize};
 use tracing::info;
 use web::App;
+
+use crate::emission::TellOwnEvents;
 
 /// What jobs work with.
 #[derive(Clone)]
@@ -29,9 +39,33 @@ impl AsRef<Hosting> for Work {
     }
 }
 
+impl AsRef<Events> for Work {
+    fn as_ref(&self) -> &Events {
+        &self.0.events
+    }
+}
+
+impl AsRef<Insight> for Work {
+    fn as_ref(&self) -> &Insight {
+        &self.0.insight
+    }
+}
+
 impl AsRef<Mailer> for Work {
     fn as_ref(&self) -> &Mailer {
         &self.0.mailer
+    }
+}
+
+impl AsRef<Plays> for Work {
+    fn as_ref(&self) -> &Plays {
+        &self.0.plays
+    }
+}
+
+impl SiteKinds for Work {
+    fn site_kinds(&self) -> impl Future<Output = Result<HashMap<CustomerId, Vec<String>>>> + Send {
+        self.0.site_kinds()
     }
 }
 
@@ -51,7 +85,7 @@ impl Job<Work> for Sweep {
         let swept = accounts::sweep(db, clock).await?;
         let answers = web::sweep(db, clock).await?;
         let mails = kit::mail::forget_older_than(db, clock.now().minus(KEEP_MAILS)).await?;
-        let deliveries = notify::sweep(db, clock).await?;
+        let deliveries = notify::sweep(db, clock).await? + insight::plays::sweep(db, clock).await?;
         info!(
             rows = swept,
             answers,
@@ -75,6 +109,7 @@ fn jobs() -> Registry<Work> {
         .job::<TellDeployment>()
         .job::<TellFailures>()
         .job::<DeliverWebhook>()
+        .job::<DeliverPlay>()
 }
 
 /// The runner of a server.
@@ -83,6 +118,7 @@ pub fn runner(app: &App) -> Runner<Work> {
         .schedule(HOUR, &PurgeArchives {})
         .schedule(24 * HOUR, &Sweep {})
         .schedule(24 * HOUR, &deliveries::Sweep {})
+        .schedule(24 * HOUR, &LearnChurn::default())
         .reconciler(Edge)
         .reconciler(Deployments)
         .reconciler(Heads::default())
@@ -90,7 +126,12 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(Leftovers)
         .reconciler(Certificates::default())
         .reconciler(Previews::default())
-        .reconciler(Templates);
+        .reconciler(Templates)
+        .reconciler(events::Tidy)
+        .reconciler(TellOwnEvents::default())
+        .reconciler(Scores)
+        .reconciler(Segments)
+        .reconciler(Watch);
     of(app, registry)
 }
 

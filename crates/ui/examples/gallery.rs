@@ -8,7 +8,10 @@ use ui::{
     badge::{self, Status, Tone},
     button::{self, Button, Kind},
     card::{self, Better, Card, Delta, Empty, GridWidth, Stat},
-    chart::{self, Ring, Sparkline},
+    chart::{
+        self, Axis, Bin, Cell, Changes, Columns, Factor, Given, Heat, HeatRow, Histogram, Level, Line as Curve, Mark, Part, Ring, Score, Sparkline,
+        Stack, Trend, Zone,
+    },
     copy,
     dialog::{self, Confirm, Dialog},
     feedback::{self, Banner, Quota, Toast},
@@ -36,7 +39,7 @@ const BRAND: Brand<'static> = Brand { name: "Innkeeper", href: "/" };
 fn main() -> io::Result<()> {
     let folder = env::args().nth(1).unwrap_or_else(|| "/tmp/ui-gallery".to_owned());
     let folder = Path::new(&folder);
-    let pages: [(&str, Markup); 18] = [
+    let pages: [(&str, Markup); 19] = [
         ("sign-in", sign_in()),
         ("set-up", set_up()),
         ("sites-empty", sites_empty()),
@@ -55,6 +58,7 @@ fn main() -> io::Result<()> {
         ("problem", not_found()),
         ("error", page::error(BRAND, Theme::System, Problem { status: 500, reference: "req_0f3a9c2e", ..Problem::default() })),
         ("parts", parts()),
+        ("charts", charts()),
     ];
 
     fs::create_dir_all(folder.join("assets"))?;
@@ -1108,6 +1112,120 @@ fn parts() -> Markup {
         }),
         ..Page::default()
     })
+}
+
+/// Bands of a health score.
+const BANDS: [Zone<'static>; 3] = [
+    Zone { name: "Healthy", from: 70.0, to: 100.0, tone: Tone::Ok },
+    Zone { name: "At risk", from: 40.0, to: 70.0, tone: Tone::Warn },
+    Zone { name: "Churning", from: 0.0, to: 40.0, tone: Tone::Bad },
+];
+
+/// Charts with axes, as the pages about customers use them.
+fn charts() -> Markup {
+    let days: Vec<String> =
+        (0..90).map(|day| format::date(NOW - (89 - day) * DAY).rsplit_once('\u{a0}').map_or(String::new(), |(day, _)| day.to_owned())).collect();
+    let health: Vec<f64> = (0..90)
+        .map(|day| if (20..24).contains(&day) { f64::NAN } else { 78.0 - f64::from(day) * 0.25 + f64::from(day % 7) * 1.4 })
+        .collect();
+    let wave = |base: f64, size: f64| -> Vec<f64> { (0..30).map(|day| base + size * f64::from((day * 7) % 11) / 11.0).collect() };
+    let (sonnet, haiku, images) = (wave(12.0, 9.0), wave(4.0, 3.0), wave(1.0, 4.0));
+    let spend: Vec<f64> = (0..30).map(|day| 20.0 + f64::from((day * 5) % 9)).collect();
+    let low: Vec<f64> = (0..30).map(|day| if day < 22 { f64::NAN } else { spend[day] - 2.0 - (day - 22) as f64 * 0.6 }).collect();
+    let high: Vec<f64> = (0..30).map(|day| if day < 22 { f64::NAN } else { spend[day] + 2.0 + (day - 22) as f64 * 0.6 }).collect();
+    let bins: Vec<Bin<'_>> = [1, 2, 1, 4, 6, 9, 11, 18, 21, 7]
+        .into_iter()
+        .enumerate()
+        .map(|(place, count)| Bin {
+            label: format!("{}–{}", place * 10, if place == 9 { 100 } else { place * 10 + 9 }).into(),
+            count,
+            tone: match place {
+                0..4 => Tone::Bad,
+                4..7 => Tone::Warn,
+                _ => Tone::Ok,
+            },
+            href: "customers.html".into(),
+        })
+        .collect();
+    let weeks: Vec<std::borrow::Cow<'_, str>> = (0..5).map(|week| format!("Week {week}").into()).collect();
+    let cohorts = [
+        HeatRow { label: "12 Oct".into(), size: Some(18), cells: [1.0, 0.61, 0.5, 0.44, 0.39].map(Cell::Final).into(), ..HeatRow::default() },
+        HeatRow { label: "19 Oct".into(), size: Some(24), cells: vec![Cell::Final(1.0), Cell::Final(0.54), Cell::Final(0.42), Cell::Partial(0.21), Cell::Future], ..HeatRow::default() },
+        HeatRow { label: "26 Oct".into(), size: Some(0), cells: vec![Cell::Unknown, Cell::Unknown, Cell::Partial(0.0), Cell::Future, Cell::Future], ..HeatRow::default() },
+    ];
+    operator_page(Page {
+        title: "Charts",
+        help: "Charts with axes: read out under the pointer and by arrow keys.",
+        rail: &operator_rail("Health"),
+        scripts: &["chart.js"],
+        body: html! {
+            (card::card(Card { title: "Health", flush: true, body: html! {
+                div.health-summary {
+                    (chart::score(&Score { score: Some(56.83), level: Level::Middling, word: "At risk", label: "Health score", ..Score::default() }))
+                    (chart::changes(&Changes { since: "30 days ago", before: 68.2, now: 56.83, parts: vec![
+                        Part { name: "Sign-ins".into(), points: -7.5, text: "6 in 30 days, 12 before".into() },
+                        Part { name: "Support".into(), points: -5.2, text: "4 tickets, 1 before".into() },
+                        Part { name: "Invoices".into(), points: 1.33, text: "2 of 3 on time, 1 of 2 before".into() },
+                    ] }))
+                }
+                (chart::factors(&sample_factors()))
+            }, ..Card::default() }))
+            (card::grid(GridWidth::Wide, html! {
+                (card::simple("Health over 90 days", chart::trend(&Trend {
+                    title: "Health over 90 days", summary: "From 78 to 57, falling.", labels: &days,
+                    lines: &[Curve { name: "Health", values: &health, expected_from: None }], zones: &BANDS, axis: Some(Axis::fixed(0.0, 100.0, 20.0)),
+                    marks: &[Mark { at: 40, label: "v2".into(), text: "Model version 2".into(), is_version: true }, Mark { at: 75, label: "Outage".into(), ..Mark::default() }],
+                    csv: "?csv", ..Trend::default()
+                })))
+                (card::simple("Customers by score", chart::histogram(&Histogram { title: "Customers by health score", summary: "Most are healthy.", size: "Score", what: "Customers", bins: &bins, ..Histogram::default() })))
+                (card::simple("Cost by day", chart::columns(&Columns {
+                    title: "Cost by day and model", summary: "About 25 euros a day.", labels: &days[60..],
+                    stacks: &[Stack { name: "claude-sonnet", values: &sonnet }, Stack { name: "claude-haiku", values: &haiku }, Stack { name: "images", values: &images }],
+                    unfinished_from: Some(29), limit: Some((26.0, "Budget")), figure: |euros| format!("€{}", format::decimal(euros, 0)), ..Columns::default()
+                })))
+                (card::simple("Forecast", chart::trend(&Trend {
+                    title: "Cost with forecast", summary: "Expected to stay.", labels: &days[60..],
+                    lines: &[Curve { name: "Cost", values: &spend, expected_from: Some(22) }, Curve { name: "A year ago", values: &haiku, expected_from: None }],
+                    band: Some((&low, &high)), band_name: "80 % of cases", ..Trend::default()
+                })))
+            }))
+            (card::card(Card { title: "Who came back", flush: true, body: chart::heat(&Heat { caption: "Customers who came back, by week", rows_are: "Cohort", sizes_are: "Customers", columns: &weeks, rows: &cohorts }), ..Card::default() }))
+            (card::grid(GridWidth::Medium, html! {
+                (card::simple("Levels", html! { div.row {
+                    (chart::level(Level::Good, "Healthy")) (chart::level(Level::Middling, "At risk")) (chart::level(Level::Poor, "Churning")) (chart::level(Level::Unknown, "Not known"))
+                    (chart::score_cell(Some(41.0), Level::Middling, "At risk", "")) (chart::score_cell(None, Level::Unknown, "", "No events yet"))
+                    (chart::tendency(Some(-12.0), "")) (chart::tendency(Some(3.2), "")) (chart::tendency(Some(0.0), "")) (chart::tendency(None, "One day old"))
+                } }))
+                (card::simple("Unknown", chart::score(&Score { label: "Health score", missing: "Nothing was heard of this customer yet.", ..Score::default() })))
+                (card::simple("By day", steps::timeline_by_day(&[
+                    Moment { icon: Some(icon::rocket()), tone: Tone::Ok, title: html! { "Deployed " a href="#" { "nordlicht-shop.example" } }, at: NOW - HOUR, ..Moment::default() },
+                    Moment { icon: Some(icon::user()), title: html! { "Signed in" }, text: "anna@acme.example".into(), at: NOW - 3 * HOUR, ..Moment::default() },
+                    Moment { icon: Some(icon::triangle_alert()), tone: Tone::Bad, title: html! { "Invoice 2026-11 is late" }, at: NOW - 2 * DAY, ..Moment::default() },
+                ], NOW, format::date)))
+            }))
+        },
+        ..Page::default()
+    })
+}
+
+fn sample_factors() -> [Factor<'static>; 6] {
+    let factor = |name: &'static str, seen: &'static str, score: f64, weight: f64| Factor {
+        name: name.into(),
+        seen: seen.into(),
+        given: Given::Scored(score),
+        weight: Some(weight),
+        points: Some(weight * score),
+        contribution: Some(weight * (score - 50.0)),
+        ..Factor::default()
+    };
+    [
+        factor("Sign-ins", "10 in 30 days, 20 are full marks", 50.0, 0.25),
+        factor("Features", "6 of 10 used in 90 days", 60.0, 0.25),
+        factor("Support", "4 tickets in 90 days", 60.0, 0.2),
+        factor("Invoices", "2 of 3 paid on time", 66.67, 0.2),
+        factor("API calls", "1,204 in 30 days, 1,806 in the 30 before", 40.0, 0.1),
+        Factor { name: "Satisfaction".into(), seen: "no ratings in 90 days".into(), ..Factor::default() },
+    ]
 }
 
 fn tone_word(tone: Tone) -> &'static str {

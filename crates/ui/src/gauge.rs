@@ -59,7 +59,7 @@ pub fn gauge(gauge: Gauge<'_>) -> Markup {
             // The reason is told beside the dash already, but a tip does not open by touch.
             p.gauge-hint { @if gauge.figure.is_empty() { (gauge.missing) } @else { (gauge.hint) } }
             div.gauge-trend {
-                (chart::sparkline(Sparkline { values: gauge.trend, label: gauge.trend_label, tone: Tone::Neutral, from_zero: true }))
+                (chart::sparkline(Sparkline { values: gauge.trend, label: gauge.trend_label, tone: Tone::Neutral, from_zero: true, ..Sparkline::default() }))
             }
         }
     }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 /// A part of a page with the address of its own fragment.
 #[derive(Debug, Clone, Default)]
 pub struct Region<'a> {
-    /// The topic of the signal `changed {topic}` that makes it fetch again.
+    /// The topic of the signal `changed {topic}` that makes it fetch again; several with spaces between them.
     pub topic: &'a str,
     /// Where the fragment (the inside of the region) comes from.
     pub url: &'a str,

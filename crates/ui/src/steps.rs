@@ -129,6 +129,22 @@ pub fn timeline(moments: &[Moment<'_>], now: i64) -> Markup {
     }
 }
 
+/// Shows events below each other under the days they happened on, newest first as given: long histories. `day` names the day of a moment.
+pub fn timeline_by_day(moments: &[Moment<'_>], now: i64, day: impl Fn(i64) -> String) -> Markup {
+    let days: Vec<String> = moments.iter().map(|moment| day(moment.at)).collect();
+    html! {
+        @for (place, name) in days.iter().enumerate() {
+            @if place == 0 || days[place - 1] != *name {
+                @let until = days[place..].iter().position(|other| other != name).map_or(days.len(), |length| place + length);
+                section.timeline-day {
+                    h3.timeline-date { (name) }
+                    (timeline(&moments[place..until], now))
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,5 +154,13 @@ mod tests {
         let step = Step { error: "Build failed.".into(), error_detail: "<none>".into(), ..Step::new(State::Failed, "Build") };
         let shown = steps(&[step]).into_string();
         assert!(shown.contains(r#"data-state="failed""#) && shown.contains("Build failed.") && shown.contains("&lt;none&gt;"));
+    }
+
+    #[test]
+    fn each_day_has_one_heading_and_all_its_moments() {
+        let moment = |at: i64| Moment { title: html! { "At " (at) }, at, ..Moment::default() };
+        let shown = timeline_by_day(&[moment(29), moment(21), moment(11)], 30, |at| format!("<Day {}>", at / 10)).into_string();
+        assert_eq!((shown.matches("timeline-date").count(), shown.matches("class=\"moment\"").count()), (2, 3), "{shown}");
+        assert!(shown.contains("&lt;Day 2&gt;") && shown.contains("At 11"));
     }
 }

@@ -1,13 +1,16 @@
 //! What every handler may use. Built in `innkeeper` (or by a test), seen by this crate alone.
 
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use accounts::CustomerId;
 use kit::bus::Bus;
 use kit::mail::Mailer;
 use kit::secrets::InstanceKey;
 use kit::{Clock, Db, Timestamp};
 
+use crate::calls::ApiCalls;
 use crate::config::Config;
 use crate::ingest::Ingest;
 use crate::limit::Limits;
@@ -19,6 +22,7 @@ pub struct App(Arc<Whole>);
 struct Whole {
     parts: Parts,
     limits: Limits,
+    api_calls: ApiCalls,
     ingest: Ingest,
 }
 
@@ -40,6 +44,10 @@ pub struct Parts {
     pub hosting: hosting::Hosting,
     /// What customers and people do.
     pub events: events::Events,
+    /// What that says about them: health scores, churn, segments.
+    pub insight: insight::Insight,
+    /// What is done when a customer's health changes.
+    pub plays: insight::plays::Plays,
     /// When this process started.
     pub started_at: Timestamp,
 }
@@ -48,7 +56,12 @@ impl App {
     /// Joins the parts.
     pub fn new(parts: Parts) -> App {
         let ingest = Ingest::new(&parts.db, &parts.clock, &parts.events);
-        App(Arc::new(Whole { parts, limits: Limits::default(), ingest }))
+        App(Arc::new(Whole { parts, limits: Limits::default(), api_calls: ApiCalls::default(), ingest }))
+    }
+
+    /// How often customers called the API.
+    pub fn api_calls(&self) -> &ApiCalls {
+        &self.0.api_calls
     }
 
     /// What the doors for events share.
@@ -67,5 +80,11 @@ impl Deref for App {
 
     fn deref(&self) -> &Parts {
         &self.0.parts
+    }
+}
+
+impl insight::segments::SiteKinds for App {
+    async fn site_kinds(&self) -> kit::Result<HashMap<CustomerId, Vec<String>>> {
+        hosting::sites::kinds_by_customer(&self.db).await
     }
 }

@@ -16,6 +16,12 @@ pub fn customer(app: &App, customer: &CustomerId) {
     audit(app, Some(customer));
 }
 
+/// Owners, notes, tasks, segments or plays: matters of the house, of which customers' rooms hear nothing.
+pub fn follow_ups(app: &App) {
+    app.bus.signal("operators", "follow-ups");
+    audit(app, None);
+}
+
 /// The audit log has a new line.
 pub fn audit(app: &App, customer: Option<&CustomerId>) {
     if let Some(customer) = customer {

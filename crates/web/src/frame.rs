@@ -38,6 +38,8 @@ pub struct View {
     flash: Option<Flash>,
     has_flash_cookie: bool,
     status: StatusCode,
+    /// Customers have a page about their health.
+    shows_health: bool,
 }
 
 /// A message that survives one redirect.
@@ -59,6 +61,7 @@ impl FromRequestParts<App> for View {
             is_fragment,
             flash: sealed.and_then(|sealed| open_flash(&app.key, sealed)),
             has_flash_cookie: sealed.is_some(),
+            shows_health: app.config.insight.customers_see_their_health,
             ..View::of(actor, &parts.headers, parts.uri.path())
         })
     }
@@ -72,7 +75,16 @@ impl View {
             (Theme::System, Some(actor)) => kept_theme(actor.theme()),
             (theme, _) => theme,
         };
-        View { actor, theme, path: path.to_owned(), is_fragment: false, flash: None, has_flash_cookie: false, status: StatusCode::OK }
+        View {
+            actor,
+            theme,
+            path: path.to_owned(),
+            is_fragment: false,
+            flash: None,
+            has_flash_cookie: false,
+            status: StatusCode::OK,
+            shows_health: false,
+        }
     }
 
     /// Answers with another status than 200.
@@ -97,7 +109,7 @@ impl View {
     /// A page in the frame; what it leaves empty of rail, account, rooms and theme is filled in.
     pub fn page(self, page: Page<'_>) -> Response {
         let Some(actor) = &self.actor else { return self.finish(ui::page::shell(Page { brand: BRAND, theme: self.theme, ..page })) };
-        let rail = rail(actor, &self.path);
+        let rail = rail(actor, &self.path, self.shows_health);
         let own_room = match actor.role().customer() {
             Some(customer) => format!("customer:{customer}"),
             None => "operators".to_owned(),
@@ -220,13 +232,17 @@ fn kept_theme(theme: KeptTheme) -> Theme {
 }
 
 /// Where somebody may go. What their role does not allow is not there.
-fn rail(actor: &Actor, path: &str) -> Vec<RailGroup<'static>> {
+fn rail(actor: &Actor, path: &str, shows_health: bool) -> Vec<RailGroup<'static>> {
     type Entry = (&'static str, &'static str, fn() -> Markup, Permission);
     let operators: &[(&str, &[Entry])] = &[
         (
             "Customers",
             &[
                 ("Customers", "/admin/customers", icon::users, Permission::ReadCustomers),
+                ("Health", "/admin/health", icon::heart_pulse, Permission::ReadCustomers),
+                ("Segments", "/admin/segments", icon::funnel, Permission::ReadCustomers),
+                ("Tasks", "/admin/tasks", icon::circle_check, Permission::ReadCustomers),
+                ("Plays", "/admin/plays", icon::zap, Permission::ReadCustomers),
                 ("Events", "/admin/events", icon::radio, Permission::ReadReporting),
                 ("Staff", "/admin/staff", icon::user, Permission::ReadMembers),
             ],
@@ -245,7 +261,10 @@ fn rail(actor: &Actor, path: &str) -> Vec<RailGroup<'static>> {
         ),
     ];
     let customers: &[(&str, &[Entry])] = &[
-        ("", &[("Sites", "/sites", icon::globe, Permission::ReadSites)]),
+        (
+            "",
+            &[("Sites", "/sites", icon::globe, Permission::ReadSites), ("Health", "/health", icon::heart_pulse, Permission::ReadCustomers)],
+        ),
         (
             "Account",
             &[
@@ -267,7 +286,7 @@ fn rail(actor: &Actor, path: &str) -> Vec<RailGroup<'static>> {
             label,
             items: entries
                 .iter()
-                .filter(|(.., permission)| actor.can(*permission))
+                .filter(|(_, href, _, permission)| actor.can(*permission) && (shows_health || *href != "/health"))
                 .map(|(label, href, icon, _)| RailItem::new(*label, *href, icon(), is_current(href)))
                 .collect(),
         })

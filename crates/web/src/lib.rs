@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod app;
+pub mod calls;
 pub mod changed;
 pub mod config;
 pub mod extract;
@@ -19,6 +20,7 @@ mod account;
 mod api;
 mod csrf;
 mod entry;
+pub mod follow_ups;
 mod git;
 mod idempotency;
 mod ingest;
@@ -28,6 +30,7 @@ mod operator;
 mod palette;
 mod people;
 mod portal;
+mod score;
 mod status;
 mod surroundings;
 

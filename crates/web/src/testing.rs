@@ -125,7 +125,25 @@ impl TestApp {
             config: config.events.clone(),
         })
         .expect("the default settings of events are right");
-        let parts = Parts { config, db: db.db.clone(), clock: clock.clone(), key, bus, mailer, hosting, events, started_at: clock.now() };
+        let insight = insight::Insight::open(insight::Ingredients {
+            db: db.db.clone(),
+            clock: clock.clone(),
+            bus: bus.clone(),
+            events: events.clone(),
+        });
+        let plays = insight::plays::Plays::open(insight::plays::Ingredients {
+            db: db.db.clone(),
+            clock: clock.clone(),
+            bus: bus.clone(),
+            key: key.clone(),
+            mailer: mailer.clone(),
+            outside: hosting.outside.clone(),
+            calendar: events.calendar().clone(),
+            public_url: config.server.public_url.origin().to_owned(),
+        });
+        let started_at = clock.now();
+        let parts =
+            Parts { config, db: db.db.clone(), clock: clock.clone(), key, bus, mailer, hosting, events, insight, plays, started_at };
         let app = App::new(parts);
 
         let stop = CancellationToken::new();

@@ -47,7 +47,8 @@ async function connect(): Promise<void> {
   socket.on("connect_error", show);
   socket.on("changed", ({ topic }: { topic: string }) => {
     lastGood = Date.now();
-    all("[data-live]").filter((region) => topic === "*" || region.dataset.live === topic).forEach(refresh);
+    const isMeant = (region: HTMLElement) => topic === "*" || region.dataset.live?.split(" ").includes(topic);
+    all("[data-live]").filter(isMeant).forEach(refresh);
   });
 }
 

@@ -12,16 +12,21 @@ const CHUNK: usize = 256;
 /// More than any block unpacks to: a damaged length must not take all memory.
 const MAX_UNPACKED: usize = 1 << 30;
 
-/// What is known of an event without its id and properties. Numbers of subjects and words; 0 is none.
+/// What is known of an event without its id and properties. Subjects and words are numbers; 0 is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Head {
-    pub(crate) at: i64,
-    pub(crate) seq: i64,
-    /// Whose roll-ups it went to.
-    pub(crate) subject: i64,
-    pub(crate) person: i64,
-    pub(crate) name: i64,
-    pub(crate) source: i64,
+pub struct Head {
+    /// When it happened, in unix milliseconds.
+    pub at: i64,
+    /// In the order of arrival.
+    pub seq: i64,
+    /// Whose counts it went to: the customer that it named, else the person.
+    pub subject: i64,
+    /// Who did it, before merges.
+    pub person: i64,
+    /// What happened.
+    pub name: i64,
+    /// Who sent it.
+    pub source: i64,
 }
 
 /// A block as it is stored.
@@ -229,6 +234,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         #[test]
         fn what_was_packed_comes_back(events in proptest::collection::vec(event(), 0..700)) {
             let wanted: Vec<Head> = events.iter().map(|it| it.0).collect();

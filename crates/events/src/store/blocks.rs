@@ -1,18 +1,9 @@
 //! The rows of blocks.
 
 use kit::db::Value;
-use kit::{Result, Tx, from_row, sql};
+use kit::{Result, Tx, sql};
 
 use super::block::{Head, Packed};
-
-/// Where the events of a block are, without them.
-pub(super) struct BlockRow {
-    pub(super) no: i64,
-    pub(super) max_at: i64,
-    pub(super) heads: Vec<u8>,
-}
-
-from_row!(BlockRow { no, max_at, heads });
 
 /// Writes a block; `day` is the UTC day of all its events, when there is one such day.
 pub(super) async fn insert(tx: &Tx, no: i64, level: i64, day: Option<i64>, heads: &[Head], packed: Packed) -> Result<()> {

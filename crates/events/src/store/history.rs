@@ -1,11 +1,14 @@
 //! What was counted, read back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use accounts::CustomerId;
 use kit::{Db, Result, Timestamp, from_row, sql};
 
-use super::period::{self, Period, Tally};
+use super::Whole;
+use super::period::{self, Period};
+use super::state::padded;
 use crate::Day;
 use crate::rollups::{Counts, History, Invoice};
 
@@ -20,63 +23,85 @@ struct InvoiceRow {
 
 from_row!(InvoiceRow { invoice, issued_at, due_at, paid_at, amount, currency });
 
+impl InvoiceRow {
+    fn invoice(self) -> Invoice {
+        Invoice {
+            invoice: self.invoice,
+            issued_at: self.issued_at,
+            due_at: self.due_at,
+            paid_at: self.paid_at,
+            amount: self.amount,
+            currency: self.currency,
+        }
+    }
+}
+
 /// What a customer and its people did between two days, both included.
-pub(super) async fn of_customer(db: &Db, customer: &CustomerId, from: Day, to: Day) -> Result<History> {
-    let bodies: Vec<(i64, Vec<u8>)> = db
-        .all(
-            sql("select subject_days.period, subject_days.body
-                 from subject join subject_days on subject_days.subject = subject.no
-                 where subject.customer_id = $1 and subject_days.period >= $2 and subject_days.period <= $3")
-            .bind(customer)
-            .bind(period::period_of(from))
-            .bind(period::period_of(to)),
-        )
-        .await?;
-    let (first_at,): (Option<Timestamp>,) = db.one(sql("select min(first_at) from subject where customer_id = $1").bind(customer)).await?;
-    let mut history = Builder::new(from, to);
+pub(super) async fn of_customer(whole: &Whole, customer: &CustomerId, from: Day, to: Day) -> Result<History> {
+    let db = &whole.ingredients.db;
+    let bodies = db.all::<(i64, Vec<u8>)>(
+        sql("select subject_days.period, subject_days.body
+             from subject join subject_days on subject_days.subject = subject.no
+             where subject.customer_id = $1 and subject_days.period >= $2 and subject_days.period <= $3")
+        .bind(customer)
+        .bind(period::period_of(from))
+        .bind(period::period_of(to)),
+    );
+    let first = db.one::<(Option<Timestamp>,)>(sql("select min(first_at) from subject where customer_id = $1").bind(customer));
+    let invoices = db.all::<InvoiceRow>(
+        sql("select invoice.invoice, invoice.issued_at, invoice.due_at, invoice.paid_at, invoice.amount, invoice.currency
+             from subject join invoice on invoice.subject = subject.no
+             where subject.customer_id = $1
+             order by coalesce(invoice.due_at, invoice.issued_at, invoice.paid_at), invoice.invoice")
+        .bind(customer),
+    );
+    let (bodies, (first_at,), invoices) = tokio::try_join!(bodies, first, invoices)?;
+    let mut history = Builder { from, to, ..Builder::default() };
     for (number, body) in &bodies {
         history.add(*number, body)?;
     }
-    let words = history.words(db).await?;
-    let mut history = history.finish(&words);
-    // A subject without events: made by a trait alone.
-    history.first_at = first_at.filter(|_| !bodies.is_empty());
-    let invoices: Vec<InvoiceRow> = db
-        .all(
-            sql("select invoice.invoice, invoice.issued_at, invoice.due_at, invoice.paid_at, invoice.amount, invoice.currency
-                 from subject join invoice on invoice.subject = subject.no
-                 where subject.customer_id = $1
-                 order by coalesce(invoice.due_at, invoice.issued_at, invoice.paid_at), invoice.invoice")
-            .bind(customer),
-        )
-        .await?;
-    history.invoices = invoices
-        .into_iter()
-        .map(|it| Invoice {
-            invoice: it.invoice,
-            issued_at: it.issued_at,
-            due_at: it.due_at,
-            paid_at: it.paid_at,
-            amount: it.amount,
-            currency: it.currency,
-        })
-        .collect();
+    whole.words.load(db, history.features.keys().copied()).await?;
+    let mut history = history.finish(&whole.words);
+    history.first_at = first_at;
+    history.invoices = invoices.into_iter().map(InvoiceRow::invoice).collect();
     Ok(history)
+}
+
+/// Names of features by number, read once: they never change.
+#[derive(Default)]
+pub(super) struct Words(RwLock<HashMap<i64, Arc<str>>>);
+
+impl Words {
+    async fn load(&self, db: &Db, numbers: impl Iterator<Item = i64>) -> Result<()> {
+        let unknown: BTreeSet<i64> = {
+            let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            numbers.filter(|no| !known.contains_key(no)).collect()
+        };
+        for list in padded(unknown.into_iter().map(Into::into).collect()) {
+            let rows: Vec<(i64, String)> = db.all(sql("select no, word from event_word where no in").list(list)).await?;
+            let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            known.extend(rows.into_iter().map(|(no, word)| (no, word.into())));
+        }
+        Ok(())
+    }
 }
 
 /// Puts periods of several subjects together.
 struct Builder {
     from: Day,
     to: Day,
-    days: BTreeMap<Day, Counts>,
-    features: HashMap<i64, Vec<Day>>,
+    /// In no order, and a day may be there several times.
+    days: Vec<(Day, Counts)>,
+    features: BTreeMap<i64, Vec<Day>>,
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder { from: Day(0), to: Day(0), days: Vec::new(), features: BTreeMap::new() }
+    }
 }
 
 impl Builder {
-    fn new(from: Day, to: Day) -> Builder {
-        Builder { from, to, days: BTreeMap::new(), features: HashMap::new() }
-    }
-
     fn add(&mut self, number: i64, body: &[u8]) -> Result<()> {
         let (from, to) = (self.from, self.to);
         period::each_day(body, |place, counters, features| {
@@ -84,35 +109,28 @@ impl Builder {
             if day < from || day > to {
                 return;
             }
-            let counts = Tally { counters: *counters, ..Tally::default() }.counts();
-            self.days.entry(day).or_default().add(&counts);
+            self.days.push((day, period::counts(counters)));
             for (feature, _) in features {
                 self.features.entry(*feature).or_default().push(day);
             }
         })
     }
 
-    async fn words(&self, db: &Db) -> Result<HashMap<i64, String>> {
-        if self.features.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let mut words = HashMap::new();
-        for list in super::state::padded(self.features.keys().map(|no| (*no).into()).collect()) {
-            let rows: Vec<(i64, String)> = db.all(sql("select no, word from event_word where no in").list(list)).await?;
-            words.extend(rows);
-        }
-        Ok(words)
-    }
-
-    fn finish(self, words: &HashMap<i64, String>) -> History {
-        let mut features: BTreeMap<String, Vec<Day>> = BTreeMap::new();
-        for (no, mut days) in self.features {
-            days.sort();
-            days.dedup();
-            if let Some(word) = words.get(&no) {
-                features.insert(word.clone(), days);
+    fn finish(mut self, words: &Words) -> History {
+        self.days.sort_by_key(|(day, _)| *day);
+        self.days.dedup_by(|(day, counts), (kept, sum)| {
+            let same = day == kept;
+            if same {
+                sum.add(counts);
             }
-        }
-        History { days: self.days, features, invoices: Vec::new(), first_at: None }
+            same
+        });
+        let words = words.0.read().unwrap_or_else(PoisonError::into_inner);
+        let features = self.features.into_iter().filter_map(|(no, mut days)| {
+            days.sort_unstable();
+            days.dedup();
+            Some((words.get(&no)?.to_string(), days))
+        });
+        History { days: self.days.into_iter().collect(), features: features.collect(), invoices: Vec::new(), first_at: None }
     }
 }

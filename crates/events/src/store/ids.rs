@@ -367,6 +367,41 @@ mod tests {
         assert!(wrong < 400, "{wrong} of 100 000 are taken for known");
     }
 
+    #[tokio::test]
+    async fn runs_are_merged_and_lose_nothing() {
+        for test in kit::testing::databases().await {
+            let prints = |run: usize| (0..2500).map(move |at| print_of("api", &format!("{run}-{at}")));
+            let mut ids = test.db.write(async |tx| Ids::load(&tx).await).await.unwrap();
+            let place = tokio::sync::Mutex::new(&mut ids);
+            for run in 0..5 {
+                test.db
+                    .write(async |tx| {
+                        let mut ids = place.lock().await;
+                        assert!(prints(run).all(|print| ids.remember(print)));
+                        ids.flush(&tx, run as i64 + 1, 20_000, run as i64 * 100).await
+                    })
+                    .await
+                    .unwrap();
+            }
+            let old = ids.next_merge().unwrap();
+            assert_eq!(old.len(), 5);
+            let filter = merge_pages(&test.db, &old, 9).await.unwrap();
+            let place = tokio::sync::Mutex::new(&mut ids);
+            test.db.write(async |tx| place.lock().await.replace(&tx, &old, 9, filter.clone()).await).await.unwrap();
+            assert!(ids.next_merge().is_none());
+            assert_eq!((ids.runs.len(), ids.runs[0].events), (1, 12_500));
+            assert_eq!(test.count("select cast(count(*) as bigint) from event_id_page").await, 13);
+            // As it is in memory, and as it is read back.
+            let loaded = test.db.write(async |tx| Ids::load(&tx).await).await.unwrap();
+            for ids in [&ids, &loaded] {
+                let all = || (0..5).flat_map(prints);
+                let others = (0..5000).map(|at| print_of("other", &format!("{at}")));
+                let known = test.db.write(async |tx| ids.known_of_old(&tx, all().chain(others.clone())).await).await.unwrap();
+                assert!(known.len() == 12_500 && all().all(|print| known.contains(&print)), "{}", known.len());
+            }
+        }
+    }
+
     #[test]
     fn ids_belong_to_their_source() {
         assert_ne!(print_of("a", "b"), print_of("b", "a"));

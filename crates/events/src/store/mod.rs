@@ -1,30 +1,37 @@
 //! Where events are kept.
 
+mod all;
 mod block;
 mod blocks;
 mod bytes;
 mod cache;
 mod days;
+mod forget;
 mod group;
 mod history;
 mod ids;
 mod list;
+mod people;
 mod period;
 mod recount;
+mod scan;
 mod state;
 mod tidy;
 mod vitals;
 mod writer;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use accounts::{CustomerId, Scope};
 use kit::bus::Bus;
-use kit::{Clock, Db, Result, Timestamp};
+use kit::{Clock, Db, Result, Timestamp, sql};
 
 use crate::rollups::History;
 use crate::{Calendar, Config, Day, Event, NewEvent, Outcome};
+pub use all::Packed;
+pub use block::Head;
 pub use tidy::Tidy;
 pub use vitals::Vitals;
 
@@ -49,6 +56,9 @@ struct Whole {
     calendar: Calendar,
     queue: writer::Queue,
     vitals: vitals::Pulse,
+    words: history::Words,
+    /// Held by whoever reads all blocks, so that none is sorted under its hands.
+    sorting: tokio::sync::RwLock<()>,
     /// When blocks were sorted last, in unix milliseconds.
     sorted_at: AtomicI64,
 }
@@ -78,7 +88,15 @@ impl Events {
         let calendar = Calendar::parse(&ingredients.config.time_zone)?;
         let queue = writer::Queue::new(ingredients.config.waiting_mb);
         let sorted_at = AtomicI64::new(ingredients.clock.now().0);
-        Ok(Events(Arc::new(Whole { ingredients, calendar, queue, vitals: vitals::Pulse::default(), sorted_at })))
+        Ok(Events(Arc::new(Whole {
+            ingredients,
+            calendar,
+            queue,
+            vitals: vitals::Pulse::default(),
+            words: history::Words::default(),
+            sorting: tokio::sync::RwLock::new(()),
+            sorted_at,
+        })))
     }
 
     /// The days of this house.
@@ -99,18 +117,56 @@ impl Events {
 
     /// Raw events, newest first, at most `limit`.
     pub async fn list(&self, scope: &Scope, filter: &Filter, limit: u32) -> Result<Vec<Event>> {
-        list::list(&self.0.ingredients.db, scope, filter, limit).await
+        list::list(&self.0.ingredients.db, &self.0.calendar, scope, filter, limit).await
     }
 
     /// One raw event by its time and number.
     pub async fn get(&self, scope: &Scope, at: Timestamp, seq: i64) -> Result<Event> {
-        list::get(&self.0.ingredients.db, scope, at, seq).await
+        list::get(&self.0.ingredients.db, &self.0.calendar, scope, at, seq).await
     }
 
     /// All that a health model may ask about a customer between two days, both included.
     pub async fn history(&self, scope: &Scope, customer: &CustomerId, from: Day, to: Day) -> Result<History> {
         scope.allows(customer)?;
-        history::of_customer(&self.0.ingredients.db, customer, from, to).await
+        history::of_customer(&self.0, customer, from, to).await
+    }
+
+    /// Goes through all raw events of a range of time (the end not included), without ids and properties, block by block in no order.
+    /// For figures over everybody; a customer's are in [`Events::history`].
+    pub async fn scan(&self, from: Timestamp, to: Timestamp, see: impl FnMut(&Head)) -> Result<()> {
+        scan::heads(&self.0, from, to, see).await
+    }
+
+    /// The words behind the numbers of [`Head::name`].
+    pub async fn names(&self) -> Result<HashMap<i64, String>> {
+        let rows: Vec<(i64, String)> = self.0.ingredients.db.all(sql("select no, word from event_word where kind = 'name'")).await?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// What these customers did between two days, both included, in their order: for whoever works something out for all of them.
+    pub async fn packed(&self, customers: &[CustomerId], from: Day, to: Day) -> Result<Vec<Packed>> {
+        all::of(&self.0.ingredients.db, customers, (from, to), self.0.calendar.start(from)).await
+    }
+
+    /// The numbers and names of all features.
+    pub async fn features(&self) -> Result<Vec<(i64, String)>> {
+        all::features(&self.0.ingredients.db).await
+    }
+
+    /// Customers of whom something was counted after `after` (a moment and a customer of that moment), in that order, with when; at most
+    /// `limit`. Whoever goes on from the last one misses nothing.
+    pub async fn changed(&self, after: (i64, &str), limit: u32) -> Result<Vec<(CustomerId, i64)>> {
+        all::changed(&self.0.ingredients.db, after, limit).await
+    }
+
+    /// The newest moment that [`Events::changed`] knows; 0 before the first.
+    pub async fn last_changed(&self) -> Result<i64> {
+        all::last_changed(&self.0.ingredients.db).await
+    }
+
+    /// Makes all counts of days anew from the raw events that are there. Done by itself when the time zone changes.
+    pub async fn recount(&self) -> Result<()> {
+        recount::by_writer(&self.0).await
     }
 
     /// How the writer fares.

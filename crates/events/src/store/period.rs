@@ -44,26 +44,27 @@ impl Tally {
             *sum = sum.saturating_add(*uses);
         }
     }
+}
 
-    pub(super) fn counts(&self) -> Counts {
-        let [events, actions, logins, api_calls, tickets_opened, tickets_closed, rest @ ..] = self.counters;
-        let [builds_succeeded, builds_failed, deploys_succeeded, deploys_failed, ratings, points] = rest;
-        #[expect(clippy::cast_precision_loss, reason = "sums of ratings stay far below 2^52")]
-        let rating_points = points as f64 / POINT;
-        Counts {
-            events,
-            actions,
-            logins,
-            api_calls,
-            tickets_opened,
-            tickets_closed,
-            builds_succeeded,
-            builds_failed,
-            deploys_succeeded,
-            deploys_failed,
-            ratings,
-            rating_points,
-        }
+/// Counters by their names.
+pub(super) fn counts(counters: &[i64; COUNTERS]) -> Counts {
+    let [events, actions, logins, api_calls, tickets_opened, tickets_closed, rest @ ..] = *counters;
+    let [builds_succeeded, builds_failed, deploys_succeeded, deploys_failed, ratings, points] = rest;
+    #[expect(clippy::cast_precision_loss, reason = "sums of ratings stay far below 2^52")]
+    let rating_points = points as f64 / POINT;
+    Counts {
+        events,
+        actions,
+        logins,
+        api_calls,
+        tickets_opened,
+        tickets_closed,
+        builds_succeeded,
+        builds_failed,
+        deploys_succeeded,
+        deploys_failed,
+        ratings,
+        rating_points,
     }
 }
 

@@ -1,21 +1,39 @@
 //! Counts made anew from the raw events: when days begin at another hour than before, and when events are taken out.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use kit::db::dialect::Column::{Blob, Int};
 use kit::db::dialect::insert_rows;
 use kit::{Result, Timestamp, Tx, sql};
 
+use super::Whole;
 use super::block::{self, Head, Props};
 use super::days::DayFinder;
-use super::group::{self, UPSERT_INVOICE};
+use super::group;
 use super::period::{self, Period, Tally};
 use super::state::OTHER;
-use crate::catalogue::{self, Counter, InvoiceNews};
+use super::writer::Chore;
+use crate::catalogue::{self, Counter};
 use crate::{Calendar, Day};
 
 /// So many events are counted in memory at a time; with more, subjects take turns.
 const AT_ONCE: i64 = 500_000;
+
+/// Counts all days anew, in the writer's turn.
+pub(super) async fn by_writer(whole: &Arc<Whole>) -> Result<()> {
+    let calendar = Arc::new(whole.calendar.clone());
+    let work: Chore = Box::new(move |tx, state| {
+        let calendar = calendar.clone();
+        Box::pin(async move {
+            let (kept_from,): (Option<Timestamp>,) = tx.one(sql("select kept_from from event_writer")).await?;
+            all(tx, &calendar, kept_from).await?;
+            state.forget_counts();
+            Ok(())
+        })
+    });
+    whole.queue.chore(whole, work).await
+}
 
 /// Counts the days of all subjects, from the first day of which all raw events are there.
 pub(super) async fn all(tx: &Tx, calendar: &Calendar, kept_from: Option<Timestamp>) -> Result<()> {
@@ -35,105 +53,101 @@ pub(super) async fn all(tx: &Tx, calendar: &Calendar, kept_from: Option<Timestam
     } else {
         tx.execute(sql("delete from subject_days")).await?;
     }
-    count(tx, calendar, from, None).await.map(|_| ())
+    count(tx, calendar, from).await
 }
 
-/// Counts all of some subjects anew, invoices included. Only right when all their raw events are there.
-pub(super) async fn of_subjects(tx: &Tx, calendar: &Calendar, subjects: &HashSet<i64>) -> Result<()> {
-    for subject in subjects {
-        tx.execute(sql("delete from subject_days where subject = $1").bind(*subject)).await?;
-        tx.execute(sql("delete from invoice where subject = $1").bind(*subject)).await?;
-    }
-    let mut invoices = count(tx, calendar, None, Some(subjects)).await?;
-    invoices.sort_by_key(|(seq, ..)| *seq);
-    let rows = invoices.into_iter().map(|(_, subject, news)| group::invoice_row((subject, news))).collect();
-    group::each(tx, sql(UPSERT_INVOICE), rows).await
-}
-
-type Invoices = Vec<(i64, i64, InvoiceNews)>;
-
-/// Adds the events from `from` on to the counts, period by period. Returns what was said about invoices.
-async fn count(tx: &Tx, calendar: &Calendar, from: Option<Day>, only: Option<&HashSet<i64>>) -> Result<Invoices> {
-    let names: HashMap<i64, String> = tx.all(sql("select no, word from event_word where kind = 'name'")).await?.into_iter().collect();
-    let features: HashMap<String, i64> = tx.all(sql("select word, no from event_word where kind = 'feature'")).await?.into_iter().collect();
-    let mut invoices = Invoices::new();
+/// Adds the events from `from` on to the counts, period by period.
+async fn count(tx: &Tx, calendar: &Calendar, from: Option<Day>) -> Result<()> {
+    let words = Words {
+        names: tx.all(sql("select no, word from event_word where kind = 'name'")).await?.into_iter().collect(),
+        features: tx.all(sql("select word, no from event_word where kind = 'feature'")).await?.into_iter().collect(),
+    };
     let (first, last): (Option<i64>, Option<i64>) = tx.one(sql("select min(min_at), max(max_at) from event_block")).await?;
-    let (Some(first), Some(last)) = (first, last) else { return Ok(invoices) };
-    let first = from.map_or(i64::MIN, |day| day.0).max(calendar.day(Timestamp(first)).0);
-    let last = calendar.day(Timestamp(last));
-    let mut at = period::period_of(Day(first));
-    while at <= period::period_of(last) {
-        let (start, end) = (calendar.start(Period::day(at, 0)), calendar.start(Period::day(at + 1, 0)));
+    let (Some(first), Some(last)) = (first, last) else { return Ok(()) };
+    let first = calendar.day(Timestamp(first)).max(from.unwrap_or(Day(i64::MIN)));
+    let last = period::period_of(calendar.day(Timestamp(last)));
+    let mut number = period::period_of(first);
+    while number <= last {
+        let span = Span { start: calendar.start(Period::day(number, 0).max(first)), end: calendar.start(Period::day(number + 1, 0)) };
         let (events, next): (i64, Option<i64>) = tx
             .one(
-                sql("select cast(coalesce(sum(case when min_at < $2 then events else 0 end), 0) as bigint), min(max_at)
-                     from event_block where max_at >= $1")
-                .bind(start)
-                .bind(end),
+                sql("select cast(coalesce(sum(case when min_at < $2 then events else 0 end), 0) as bigint), min(min_at)
+                     from event_block
+                     where max_at >= $1")
+                .bind(span.start)
+                .bind(span.end),
             )
             .await?;
-        if events == 0 {
+        if events > 0 {
+            count_span(tx, calendar, &words, &span, events / AT_ONCE + 1).await?;
+        } else if let Some(next) = next {
             // Over the years in which nothing happened at once.
-            let later = next.map_or(at + 1, |next| period::period_of(calendar.day(Timestamp(next))));
-            at = later.max(at + 1);
-            continue;
+            number = number.max(period::period_of(calendar.day(Timestamp(next))) - 1);
         }
-        let turns = events / AT_ONCE + 1;
-        for turn in 0..turns {
-            let mut tallies: HashMap<(i64, Day), Tally> = HashMap::new();
-            let mut kinds: BTreeMap<(i64, i64, i64), i64> = BTreeMap::new();
-            let mut days = DayFinder::new(calendar);
-            let mut after = i64::MIN;
-            loop {
-                let blocks: Vec<(i64, Vec<u8>, Vec<u8>)> = tx
-                    .all(
-                        sql("select no, heads, props from event_block
-                             where max_at >= $1 and min_at < $2 and no > $3
-                             order by no
-                             limit 8")
-                        .bind(start)
-                        .bind(end)
-                        .bind(after),
-                    )
-                    .await?;
-                let Some((no, ..)) = blocks.last() else { break };
-                after = *no;
-                for (_, heads, props) in blocks {
-                    let mut props = Props::open(&props)?;
-                    for (place, head) in block::heads(&heads)?.iter().enumerate() {
-                        let mine = head.subject.rem_euclid(turns) == turn && only.is_none_or(|only| only.contains(&head.subject));
-                        if head.at < start.0 || head.at >= end.0 || !mine {
-                            continue;
-                        }
-                        let day = days.day(Timestamp(head.at));
-                        if from.is_some_and(|from| day < from) {
-                            continue;
-                        }
-                        *kinds.entry((day.0, head.name, head.source)).or_default() += 1;
-                        if head.subject != 0 {
-                            let name = names.get(&head.name).map_or("", String::as_str);
-                            let effect = effect(name, head, &mut props, place)?;
-                            let feature = effect
-                                .feature
-                                .as_deref()
-                                .and_then(|feature| features.get(feature).or_else(|| features.get(OTHER)).copied());
-                            group::tally(tallies.entry((head.subject, day)).or_default(), &effect, feature);
-                            invoices.extend(effect.invoice.map(|news| (head.seq, head.subject, news)));
-                        }
+        number += 1;
+    }
+    Ok(())
+}
+
+/// Words by number, and numbers by word.
+struct Words {
+    names: HashMap<i64, String>,
+    features: HashMap<String, i64>,
+}
+
+/// From one moment until just before another.
+struct Span {
+    start: Timestamp,
+    end: Timestamp,
+}
+
+/// Counts the events of one period; subjects take turns, so that not all are in memory at once.
+async fn count_span(tx: &Tx, calendar: &Calendar, words: &Words, span: &Span, turns: i64) -> Result<()> {
+    let mut days = DayFinder::new(calendar);
+    for turn in 0..turns {
+        let mut tallies: HashMap<(i64, Day), Tally> = HashMap::new();
+        let mut kinds: BTreeMap<(i64, i64, i64), i64> = BTreeMap::new();
+        let mut after = i64::MIN;
+        loop {
+            let blocks: Vec<(i64, Vec<u8>, Vec<u8>)> = tx
+                .all(
+                    sql("select no, heads, props
+                         from event_block
+                         where max_at >= $1 and min_at < $2 and no > $3
+                         order by no
+                         limit 8")
+                    .bind(span.start)
+                    .bind(span.end)
+                    .bind(after),
+                )
+                .await?;
+            let Some((no, ..)) = blocks.last() else { break };
+            after = *no;
+            for (_, heads, props) in blocks {
+                let mut props = Props::open(&props)?;
+                for (place, head) in block::heads(&heads)?.iter().enumerate() {
+                    let at = Timestamp(head.at);
+                    if at < span.start || at >= span.end || head.subject.rem_euclid(turns) != turn {
+                        continue;
+                    }
+                    let day = days.day(at);
+                    *kinds.entry((day.0, head.name, head.source)).or_default() += 1;
+                    if head.subject != 0 {
+                        let name = words.names.get(&head.name).map_or("", String::as_str);
+                        let effect = effect(name, head, &mut props, place)?;
+                        let number = |word: &str| words.features.get(word).or_else(|| words.features.get(OTHER)).copied();
+                        let feature = effect.feature.as_deref().and_then(number);
+                        group::tally(tallies.entry((head.subject, day)).or_default(), &effect, feature);
                     }
                 }
             }
-            add(tx, group::periods(tallies)).await?;
-            if only.is_none() {
-                let rows =
-                    kinds.into_iter().map(|((day, name, source), events)| vec![day.into(), name.into(), source.into(), events.into()]);
-                let then = "on conflict (day, name, source) do update set events = event_day.events + excluded.events";
-                insert_rows(tx, "event_day (day, name, source, events)", &[Int, Int, Int, Int], then, rows.collect()).await?;
-            }
         }
-        at += 1;
+        add(tx, group::periods(tallies)).await?;
+        let rows = kinds.into_iter().map(|((day, name, source), events)| vec![day.into(), name.into(), source.into(), events.into()]);
+        let then = "on conflict (day, name, source) do update set events = event_day.events + excluded.events";
+        insert_rows(tx, "event_day (day, name, source, events)", &[Int, Int, Int, Int], then, rows.collect()).await?;
     }
-    Ok(invoices)
+    Ok(())
 }
 
 /// Properties are unpacked only for events that are counted by them.

@@ -8,8 +8,9 @@ use kit::db::Value;
 use kit::{Result, Timestamp, Tx, from_row, sql};
 
 use super::cache::Cache;
-use super::group::{WriterRow, customers_of, names_of};
+use super::group::WriterRow;
 use super::ids::Ids;
+use super::people::{customers_of, names_of};
 use crate::NewEvent;
 
 /// So many names, subjects and rows of counts are kept at hand; more than one group can speak of.

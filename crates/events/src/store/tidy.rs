@@ -7,7 +7,6 @@ use kit::jobs::Reconciler;
 use kit::{Db, Error, Result, Timestamp, sql};
 
 use super::block::{self, Head, Packed, Props};
-use super::state::padded;
 use super::writer::{Chore, DAY};
 use super::{Events, Whole, blocks, ids};
 
@@ -196,6 +195,7 @@ fn pack(events: &[Loose], level: i32) -> Result<Sorted> {
 
 /// Puts the sorted blocks in the place of those that they were made of, when all of those are still there.
 async fn replace(whole: &Arc<Whole>, old: Vec<i64>, new: Vec<Sorted>) -> Result<()> {
+    let _alone = whole.sorting.write().await;
     let both = Arc::new((old, new));
     in_turn(whole, |slot| {
         Box::new(move |tx, state| {
@@ -327,96 +327,5 @@ impl Whole {
 
     fn note_sorted(&self, at: Timestamp) {
         self.sorted_at.store(at.0, std::sync::atomic::Ordering::Relaxed);
-    }
-}
-
-mod forget {
-    //! Taking out all that one source sent, such as the sample data.
-
-    use std::collections::HashSet;
-
-    use super::{Arc, Error, Events, Loose, Result, block, in_turn, leave, pack, unpack};
-    use crate::store::{blocks, recount};
-    use kit::sql;
-
-    impl Events {
-        /// Removes all events of a source with what was counted of them, and the people and customers' counts that only it knew. Customers
-        /// themselves stay. Ids stay known. Events older than `keep_days` are gone already, so it cannot be undone for their counts.
-        pub async fn forget_source(&self, source: &str) -> Result<()> {
-            let (whole, source) = (&self.0, source.to_owned());
-            let calendar = Arc::new(whole.calendar.clone());
-            in_turn(whole, |slot| {
-                Box::new(move |tx, state| {
-                    let (slot, source, calendar) = (slot.clone(), source.clone(), calendar.clone());
-                    Box::pin(async move {
-                        leave(&slot, ());
-                        let found: Option<(i64,)> =
-                            tx.optional(sql("select no from event_word where kind = 'source' and word = $1").bind(&source)).await?;
-                        let Some((source,)) = found else { return Ok(()) };
-                        let (mut theirs, mut others) = (HashSet::new(), HashSet::new());
-                        let mut after = i64::MIN;
-                        loop {
-                            let rows: Vec<(i64, Vec<u8>, Vec<u8>, Vec<u8>, i64, Option<i64>)> = tx
-                                .all(
-                                    sql("select no, heads, ids, props, level, day from event_block where no > $1 order by no limit 4")
-                                        .bind(after),
-                                )
-                                .await?;
-                            let Some((last, ..)) = rows.last() else { break };
-                            after = *last;
-                            for (no, heads, ids, props, level, day) in rows {
-                                let all = block::heads(&heads)?;
-                                for head in &all {
-                                    let set = if head.source == source { &mut theirs } else { &mut others };
-                                    set.extend([head.subject, head.person].into_iter().filter(|no| *no != 0));
-                                }
-                                if all.iter().all(|head| head.source != source) {
-                                    continue;
-                                }
-                                let kept: Vec<Loose> =
-                                    unpack(&heads, &ids, &props)?.into_iter().filter(|event| event.head.source != source).collect();
-                                tx.execute(sql("delete from event_block where no = $1").bind(no)).await?;
-                                if !kept.is_empty() {
-                                    let block = pack(&kept, super::LEVEL)?;
-                                    blocks::insert(tx, no, level, day, &block.heads, block.packed).await?;
-                                }
-                            }
-                        }
-                        tx.execute(sql("delete from event_day where source = $1").bind(source)).await?;
-                        for list in super::padded(theirs.iter().map(|no| (*no).into()).collect()) {
-                            // Scores of lists are made anew.
-                            let at = state.counters.changed_at + 1;
-                            state.counters.changed_at = at;
-                            tx.execute(
-                                sql(
-                                    "update customer_changed set at = $1 where customer_id in (select customer_id from subject where no in",
-                                )
-                                .bind(at)
-                                .list(list)
-                                .and(")"),
-                            )
-                            .await?;
-                        }
-                        let only: Vec<i64> = theirs.difference(&others).copied().collect();
-                        recount::of_subjects(tx, &calendar, &theirs).await?;
-                        // Twice, because those who are part of others go first.
-                        for no in only.iter().chain(&only).copied() {
-                            // Whoever is part of somebody else stays: the other's name may lead here.
-                            tx.execute(sql("delete from subject_name where subject = $1").bind(no)).await?;
-                            tx.execute(
-                                sql("delete from subject where no = $1
-                                     and not exists (select 1 from subject other where other.merged_into = $1)")
-                                .bind(no),
-                            )
-                            .await?;
-                        }
-                        // All that the writer has at hand may have changed: the next turn is told so.
-                        tx.execute(sql("update event_writer set turn = turn + 1 where one = 1")).await?;
-                        Ok::<(), Error>(())
-                    })
-                })
-            })
-            .await
-        }
     }
 }

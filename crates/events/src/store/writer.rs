@@ -157,7 +157,7 @@ async fn write_group(whole: &Arc<Whole>, state: &Mutex<Option<State>>, group: Ve
             for (whom, outcomes) in waiting.into_iter().zip(written.outcomes) {
                 let _ = whom.answer.send(Ok(outcomes));
             }
-            whole.tell(written.customers);
+            whole.tell(&written.customers);
         }
         Err(error) => {
             tracing::warn!("events could not be written: {error}");
@@ -250,11 +250,11 @@ async fn end(state: &Mutex<Option<State>>, committed: bool) {
 
 impl Whole {
     /// Pages that are open look again. Of very many customers at once only some are told: pages look by themselves, too.
-    fn tell(&self, customers: Vec<CustomerId>) {
+    pub(super) fn tell(&self, customers: &[CustomerId]) {
         const MOST: usize = 100;
         let bus = &self.ingredients.bus;
         bus.signal("operators", "events");
-        for customer in customers.into_iter().take(MOST) {
+        for customer in customers.iter().take(MOST) {
             let room = format!("customer:{customer}");
             bus.signal(room.clone(), room);
         }

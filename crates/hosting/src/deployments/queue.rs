@@ -65,13 +65,12 @@ pub async fn request(hosting: &Hosting, actor: &Actor, site: &SiteId, wish: &Wis
             Ok((site, deployment))
         })
         .await?;
-    notify::announce(hosting, &deployment);
-    dispatch(hosting).await?;
+    enqueued(hosting, &site.id).await?;
     hosting.signal(&site);
     get_again(hosting, &deployment.id).await
 }
 
-/// As [`request`], in the caller's transaction; the caller calls [`dispatch`] once it is committed.
+/// As [`request`], in the caller's transaction; the caller calls [`enqueued`] once it is committed.
 pub async fn supersede_and_enqueue(tx: &Tx, hosting: &Hosting, site: &Site, actor: &Actor, wish: &Wish) -> Result<Deployment> {
     refuse_unless_active(site)?;
     let now = hosting.clock.now();
@@ -158,6 +157,13 @@ pub(crate) fn wish_back_to(kind: DeploymentKind, release: &releases::Release) ->
         author: String::new(),
         release: Some(release.id.clone()),
     }
+}
+
+/// Tells programs that a deployment of the site waits, and begins what may begin.
+pub async fn enqueued(hosting: &Hosting, site: &SiteId) -> Result<u32> {
+    let waiting: Option<Deployment> = hosting.db.optional(sql(COLUMNS).and("where site_id = $1 and state = 'queued'").bind(site)).await?;
+    waiting.iter().for_each(|deployment| notify::announce(hosting, deployment));
+    dispatch(hosting).await
 }
 
 /// Begins what may begin: as many as there are places for, oldest first, none on a site at which something is at work. Safe to

@@ -253,7 +253,7 @@ async fn take_back(hosting: &Hosting, site: &Site, deployment: &Deployment, evid
         info!(site.id = %site.id, "deployment `{}` is taken back: {why}", deployment.id);
         let log = log::LogWriter::open(hosting, site, &deployment.id).await?;
         log.add("verdict", &format!("rolled back: {why}"))?;
-        queue::dispatch(hosting).await?;
+        queue::enqueued(hosting, &site.id).await?;
         hosting.signal(site);
     }
     Ok(taken_back)

@@ -64,7 +64,7 @@ pub async fn change(hosting: &Hosting, actor: &Actor, site: &SiteId, change: &Ch
             Ok((site, version, diff, deployment))
         })
         .await?;
-    queue::dispatch(hosting).await?;
+    queue::enqueued(hosting, &site.id).await?;
     hosting.signal(&site);
     let deployment = match deployment {
         Some(id) => Some(deployments::get_any(&hosting.db, &id).await?),

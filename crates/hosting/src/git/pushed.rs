@@ -42,7 +42,7 @@ impl<C: AsRef<Hosting> + Clone + Send + Sync + 'static> Job<C> for DeployPushed 
         let outcome = match deploy(hosting, &site, &self).await? {
             Outcome::Requested(deployment) => {
                 info!(site.id = %site.id, "commit {} of site `{}` waits for its deployment `{deployment}`", self.commit, site.id);
-                deployments::queue::dispatch(hosting).await?;
+                deployments::queue::enqueued(hosting, &site.id).await?;
                 None
             }
             Outcome::Known => None,

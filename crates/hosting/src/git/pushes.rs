@@ -187,7 +187,7 @@ async fn settle_one(
         })
         .await?;
     if matches!(outcome, Outcome::Deployment(_)) {
-        queue::dispatch(hosting).await?;
+        queue::enqueued(hosting, &site.id).await?;
     }
     Ok(outcome)
 }

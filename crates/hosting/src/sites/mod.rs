@@ -15,7 +15,8 @@ pub use crate::previews::PreviewDatabase;
 use crate::templates::Kind;
 
 pub use store::{
-    AddressAnswer, NewSite, SiteFilter, SiteSort, UpdateSite, check_address, counts_by_state, create, get, get_any, known, list, update,
+    AddressAnswer, NewSite, SiteFilter, SiteSort, UpdateSite, check_address, counts_by_state, create, get, get_any, kinds_by_customer,
+    known, list, update,
 };
 pub(crate) use store::{
     COLUMNS, every, exists, forget, free_network_slot, get_in, get_with_work, insert_adopted, move_to_free_network, record_certificate,

@@ -1,5 +1,7 @@
 //! The rows of sites. Each question about customers' sites takes a [`Scope`].
 
+use std::collections::HashMap;
+
 use accounts::audit::{self, Entry};
 use accounts::{Actor, CustomerId, Scope, members};
 use kit::{Clock, Context, Db, Error, Result, Timestamp, sql};
@@ -394,7 +396,7 @@ pub async fn update(hosting: &Hosting, actor: &Actor, id: &SiteId, change: &Upda
         })
         .await
         .inspect(|site| hosting.signal(site))?;
-    deployments::queue::dispatch(hosting).await?;
+    deployments::queue::enqueued(hosting, id).await?;
     get(&hosting.db, &actor.scope(), id).await
 }
 
@@ -453,4 +455,16 @@ pub(crate) async fn record_certificate(
 /// Removes the row of a site that left nothing behind, with its operations.
 pub(crate) async fn forget(tx: &kit::Tx, id: &SiteId) -> Result<()> {
     tx.execute(sql("delete from site where id = $1").bind(id)).await.map(|_| ())
+}
+
+/// The kinds of each customer's sites, one entry for each site; customers without a site are left out. Previews and archived sites do
+/// not count.
+pub async fn kinds_by_customer(db: &Db) -> Result<HashMap<CustomerId, Vec<String>>> {
+    let rows: Vec<(CustomerId, String)> =
+        db.all(sql("select customer_id, kind from site where state <> 'archived' and preview_of is null order by customer_id, id")).await?;
+    let mut kinds: HashMap<CustomerId, Vec<String>> = HashMap::new();
+    for (customer, kind) in rows {
+        kinds.entry(customer).or_default().push(kind);
+    }
+    Ok(kinds)
 }

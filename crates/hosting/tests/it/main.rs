@@ -8,6 +8,7 @@ mod asked;
 mod deployment_log;
 mod doctor;
 mod environment;
+mod happened;
 mod house;
 mod notify;
 mod operations;

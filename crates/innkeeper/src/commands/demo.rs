@@ -1,4 +1,4 @@
-//! `innkeeper demo`.
+//! `innkeeper demo`, and the sample customers that it brings.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use accounts::customers::{self, CustomerQuery, NewCustomer};
 use accounts::members::{self, NewMember};
 use accounts::{Actor, Currency, CustomerId, CustomerName, Email, PersonName, Role, links, signin_links};
+use events::sample::loading::Order;
 use hosting::names::{SiteName, Subdomain};
 use hosting::operations::{self, OperationState};
 use hosting::sites::{self, NewSite, Site, SiteFilter};
@@ -17,15 +18,44 @@ use web::config::Config;
 
 use super::serve::Server;
 use crate::output::Output;
+use crate::{open, sample};
 
-/// How many customers the sample house has.
-const SAMPLE_CUSTOMERS: usize = 80;
+/// The sample house of `innkeeper demo`.
+const SAMPLE: Order = Order { customers: 80, days: 90, seed: 7 };
 /// The first site may have to wait for base images and the template's build.
 const FIRST_SITE_LIMIT: Duration = Duration::from_secs(900);
 
-/// Serves a sample house: 80 customers, and one real site that is made before your eyes.
+/// Serves a sample house: 80 customers with 90 days of activity, and one real site that is made before your eyes.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Demo {
+    #[command(subcommand)]
+    samples: Option<Samples>,
+    #[command(flatten)]
+    serve: ServeDemo,
+}
+
+/// Puts sample customers into a house, or takes them out.
+#[derive(clap::Subcommand)]
+enum Samples {
+    /// Adds sample customers with their activity; the same seed gives the same customers.
+    Seed {
+        /// How many customers.
+        #[arg(long, default_value_t = SAMPLE.customers, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        customers: u32,
+        /// How many days of activity, up to now.
+        #[arg(long, default_value_t = SAMPLE.days, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: u32,
+        /// Another figure gives other customers.
+        #[arg(long, default_value_t = SAMPLE.seed)]
+        seed: u32,
+    },
+    /// Removes all sample customers, their events and their members; those that have a site by now stay.
+    Remove,
+}
+
+#[derive(clap::Args)]
+struct ServeDemo {
     /// Address and port to listen on (setting server.listen).
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -47,8 +77,53 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Settings that the flags override.
+    /// Settings that the flags override; none when only sample customers are asked for.
     pub fn flags(&self) -> Vec<(&'static str, String)> {
+        if self.samples.is_some() { Vec::new() } else { self.serve.flags() }
+    }
+
+    /// Serves the sample house, or puts sample customers into the house that there is.
+    pub async fn run(self, config: Config, output: Output) -> Result<()> {
+        match self.samples {
+            None => self.serve.run(config, output).await,
+            Some(Samples::Seed { customers, days, seed }) => {
+                let app = open::app_of_command(config).await?;
+                let put = sample::put(&app, Order { customers, days, seed }, progress(output)).await?;
+                output.show(&put, |put| match put.was_there {
+                    true => format!("the sample house of seed {seed} is there already, with {} customers", put.customers),
+                    false => {
+                        format!("added {} customers and {} events; `innkeeper demo remove` takes them out again", put.added, put.events)
+                    }
+                });
+                Ok(())
+            }
+            Some(Samples::Remove) => {
+                let app = open::app_of_command(config).await?;
+                let taken = sample::take_out(&app).await?;
+                output.show(&taken, |taken| {
+                    let kept = match taken.kept.is_empty() {
+                        true => String::new(),
+                        false => format!("; kept, because they have a site: {}", taken.kept.join(", ")),
+                    };
+                    format!("removed {} customers and {} events{kept}", taken.customers, taken.events)
+                });
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Says every ten days how far the loading is.
+fn progress(output: Output) -> impl FnMut(usize, usize) {
+    move |done, of| {
+        if done % 10 == 0 || done == of {
+            output.say(format!("  {done} of {of} days"));
+        }
+    }
+}
+
+impl ServeDemo {
+    fn flags(&self) -> Vec<(&'static str, String)> {
         let path = |path: &PathBuf| path.display().to_string();
         let mut flags = vec![
             ("server.listen", self.listen.to_string()),
@@ -66,15 +141,15 @@ impl Demo {
         flags
     }
 
-    /// Serves the sample house.
-    pub async fn run(self, config: Config, output: Output) -> Result<()> {
+    async fn run(self, config: Config, output: Output) -> Result<()> {
         kit::log::start(&config.log)?;
         let server = Server::start(config).await?;
         let app = server.app.clone();
         let serving = tokio::spawn(server.until_stopped());
         let people = populate(&app).await?;
         let base = app.config.server.public_url.origin().to_owned();
-        output.say(format!("\nInnkeeper is up: {base}  ({SAMPLE_CUSTOMERS} sample customers)\n\nMaking a site for {}:", people.owner_name));
+        output
+            .say(format!("\nInnkeeper is up: {base}  ({} sample customers)\n\nMaking a site for {}:", SAMPLE.customers, people.owner_name));
         let site = first_site(&app, &people.customer, output).await?;
         let admin = sign_in_link(&app, &base, &people.admin).await?;
         let owner = sign_in_link(&app, &base, &people.owner).await?;
@@ -112,20 +187,13 @@ async fn sign_in_link(app: &App, base: &str, email: &Email) -> Result<String> {
     Ok(links::sign_in(base, &token).reveal().to_owned())
 }
 
-/// Fills an empty house; leaves one that has customers as it is.
+/// Fills an empty house, and adds the sample customers to one that has none of them.
 async fn populate(app: &App) -> Result<People> {
     const OWNER: &str = "Anna Berg";
     let actor = Actor::cli();
     let (owner, admin) = (Email::parse("anna@berg-studio.example")?, Email::parse("operator@innkeeper.example")?);
     let is_new = customers::list(&app.db, &actor.scope(), &CustomerQuery { limit: 1, ..CustomerQuery::default() }).await?.items.is_empty();
     if is_new {
-        for number in 1..SAMPLE_CUSTOMERS {
-            let (first, last, trade) = (pick(FIRST, number * 7), pick(LAST, number * 5), pick(TRADE, number * 3));
-            let name = format!("{last} {trade}");
-            let id = add_customer(app, &name, if number % 5 == 0 { "USD" } else { "EUR" }).await?;
-            let email = format!("{}.{}{number}@mail.example", first.to_lowercase(), last.to_lowercase());
-            add_member(app, &format!("{first} {last}"), &Email::parse(&email)?, Role::parse("owner", Some(id))?).await?;
-        }
         let id = add_customer(app, "Berg Studio", "EUR").await?;
         add_member(app, OWNER, &owner, Role::parse("owner", Some(id))?).await?;
         add_member(app, "Operator", &admin, Role::parse("admin", None)?).await?;
@@ -137,6 +205,8 @@ async fn populate(app: &App) -> Result<People> {
         .customer()
         .cloned()
         .ok_or_else(|| Error::conflict("this data folder is not a sample house; give demo another --data"))?;
+    // Only now that this is known to be a sample house. Also one of an earlier version, and one whose loading was interrupted.
+    sample::put(app, SAMPLE, |_, _| {}).await?;
     Ok(People { customer, owner, owner_name: OWNER, admin })
 }
 
@@ -189,63 +259,3 @@ async fn first_site(app: &App, customer: &CustomerId, output: Output) -> Result<
     }
     Err(Error::unavailable(format!("the sample site was not live within {} s; its page says why", FIRST_SITE_LIMIT.as_secs())))
 }
-
-fn pick(from: &'static [&'static str], number: usize) -> &'static str {
-    from[number % from.len()]
-}
-
-const FIRST: &[&str] = &[
-    "Ada", "Bruno", "Carla", "David", "Elif", "Femi", "Greta", "Hugo", "Ines", "Jonas", "Kira", "Luis", "Mina", "Nils", "Olga", "Pia",
-    "Quentin", "Rosa", "Samir", "Tara", "Umut", "Vera", "Wim", "Xenia", "Yara", "Zoe",
-];
-const LAST: &[&str] = &[
-    "Adler",
-    "Brandt",
-    "Costa",
-    "Dufour",
-    "Eklund",
-    "Ferrari",
-    "Garcia",
-    "Hansen",
-    "Ivanova",
-    "Jansen",
-    "Keller",
-    "Lindqvist",
-    "Moreau",
-    "Novak",
-    "Okafor",
-    "Petrov",
-    "Quinn",
-    "Rossi",
-    "Schmidt",
-    "Tanaka",
-    "Ulrich",
-    "Vogel",
-    "Weber",
-    "Yilmaz",
-    "Zhang",
-];
-const TRADE: &[&str] = &[
-    "Bakery",
-    "Cycles",
-    "Design",
-    "Events",
-    "Florist",
-    "Garage",
-    "Hair",
-    "Interiors",
-    "Joinery",
-    "Kitchens",
-    "Legal",
-    "Music",
-    "Nursery",
-    "Optics",
-    "Photography",
-    "Roasters",
-    "Studio",
-    "Travel",
-    "Upholstery",
-    "Vineyard",
-    "Workshop",
-    "Yoga",
-];

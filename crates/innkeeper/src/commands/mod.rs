@@ -8,6 +8,7 @@ mod demo;
 mod deploy;
 mod doctor;
 mod environment;
+mod events;
 mod images;
 mod member;
 mod migrate;
@@ -40,6 +41,8 @@ pub enum Command {
     #[command(subcommand)]
     Token(token::TokenCommand),
     #[command(subcommand)]
+    Events(events::EventsCommand),
+    #[command(subcommand)]
     Images(images::ImagesCommand),
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -69,6 +72,7 @@ impl Command {
             Command::Customer(command) => command.run(config, output).await,
             Command::Member(command) => command.run(config, output).await,
             Command::Token(command) => command.run(config, output).await,
+            Command::Events(command) => return command.run(config, output).await,
             Command::Images(command) => command.run(config, output).await,
             Command::Config(command) => command.run(&config),
             Command::Redact(command) => command.run(config).await,

@@ -313,3 +313,33 @@ fn a_deployment_that_is_waited_for_tells_its_verdict_by_the_exit_code() {
         assert!(said.contains(word), "{state}: {said}");
     }
 }
+
+#[test]
+fn sample_customers_come_and_go() {
+    let house = House::new();
+    let seed: [&str; 8] = ["demo", "seed", "--customers", "5", "--days", "6", "--seed", "4"];
+    let put: serde_json::Value = serde_json::from_str(&house.json(&seed)).expect("JSON");
+    assert_eq!(put["added"], 5);
+    assert!(put["events"].as_u64().is_some_and(|events| events > 100), "{put}");
+    let again: serde_json::Value = serde_json::from_str(&house.json(&seed)).expect("JSON");
+    assert_eq!((&again["was_there"], &again["added"], &again["events"]), (&true.into(), &0.into(), &0.into()));
+
+    let file = house.data.join("events.csv");
+    let exported = house.json(&["events", "export", "--to", file.to_str().expect("UTF-8")]);
+    let exported: serde_json::Value = serde_json::from_str(&exported).expect("JSON");
+    assert_eq!(exported["events"], put["events"]);
+    let output = house.run(&["events", "export", "--to", file.to_str().expect("UTF-8")]);
+    assert_eq!(output.status.code(), Some(2), "a file that is there is not written over: {}", text(&output.stderr));
+
+    std::fs::write(house.data.join("bad.csv"), "event,time,customer\nlogin,2026-07-01,nobody\nlogin,2026-07-01,\n").expect("a file");
+    let bad = house.data.join("bad.csv");
+    let output = house.run(&["events", "import", bad.to_str().expect("UTF-8")]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("line 2: there is no customer \"nobody\"") && said.contains("1 imported"), "{said}");
+
+    let taken: serde_json::Value = serde_json::from_str(&house.json(&["demo", "remove"])).expect("JSON");
+    assert_eq!((&taken["customers"], &taken["events"], &taken["kept"]), (&5.into(), &put["events"], &serde_json::json!([])));
+    let left = house.run(&["customer", "list"]);
+    assert!(!text(&left.stdout).contains("cust_"), "{}", text(&left.stdout));
+}

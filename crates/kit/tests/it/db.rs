@@ -377,3 +377,45 @@ async fn a_database_knows_its_size_and_connections() {
         }
     }
 }
+
+#[tokio::test]
+async fn many_rows_go_in_at_once_with_nulls_and_conflicts() {
+    use kit::db::Value;
+    use kit::db::dialect::{Column, insert_rows};
+    for test in empty_databases().await {
+        test.run_script("create table thing (no bigint primary key, name text, body bytea, uses bigint not null);").await;
+        let rows = |first: i64| -> Vec<Vec<Value>> {
+            (first..first + 1000)
+                .map(|no| vec![no.into(), (no % 2 == 0).then(|| format!("it's {no}")).into(), vec![0u8, 255].into(), 1i64.into()])
+                .collect()
+        };
+        for first in [0, 500] {
+            let count = test
+                .db
+                .write(async |tx| {
+                    let into = "thing (no, name, body, uses)";
+                    let then = "on conflict (no) do update set uses = thing.uses + excluded.uses";
+                    insert_rows(&tx, into, &[Column::Int, Column::Text, Column::Blob, Column::Int], then, rows(first)).await
+                })
+                .await
+                .unwrap();
+            assert_eq!(count, 1000);
+        }
+        let (rows, nulls, uses): (i64, i64, i64) = test
+            .db
+            .one(sql(
+                "select cast(count(*) as bigint), cast(sum(case when name is null then 1 else 0 end) as bigint), cast(sum(uses) as bigint)
+                      from thing",
+            ))
+            .await
+            .unwrap();
+        assert_eq!((rows, nulls, uses), (1500, 750, 2000), "{}", test.name);
+        let nul = test
+            .db
+            .write(async |tx| {
+                insert_rows(&tx, "thing (no, name)", &[Column::Int, Column::Text], "", vec![vec![1i64.into(), "a\0".into()]]).await
+            })
+            .await;
+        assert!(nul.is_err());
+    }
+}

@@ -1,8 +1,9 @@
 //! Customers.
 
-use accounts::{Currency, Customer, CustomerId, CustomerName, CustomerOrder, CustomerQuery, NewCustomer, customers};
+use accounts::{Currency, Customer, CustomerId, CustomerName, NewCustomer, customers};
 use axum::extract::State;
 use axum::response::Response;
+use insight::health::{self, Band, Listed, Query as Wanted, Sort, Standing};
 use kit::Error;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -30,6 +31,64 @@ pub struct Shown {
     suspended_at: Option<String>,
     /// How many people belong to it.
     members: i64,
+    /// How it is, for staff; `null` while nothing was computed.
+    health: Option<HealthInShort>,
+}
+
+/// How a customer is, as lists have it: not older than some seconds.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HealthInShort {
+    /// 0 to 100; `null` while no event has come.
+    score: Option<f64>,
+    /// `healthy`, `at_risk` or `churning`.
+    band: Option<&'static str>,
+    /// `green`, `yellow` or `red`.
+    color: Option<&'static str>,
+    change_7d: Option<f64>,
+    change_30d: Option<f64>,
+    /// Points a day, fitted through the last 28 days.
+    slope: Option<f64>,
+    falling_fast: bool,
+    /// The factor that moved it most within 7 days.
+    moved_by: Option<MovedMost>,
+    /// Share of the weights, 0 to 1, that comes from data.
+    coverage: f64,
+    /// Fewer than 30 days of events.
+    is_new: bool,
+    /// The last day on which something happened.
+    last_day: Option<String>,
+}
+
+/// The factor that moved a score most.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MovedMost {
+    key: String,
+    label: String,
+    change: f64,
+}
+
+impl From<Standing> for HealthInShort {
+    fn from(standing: Standing) -> HealthInShort {
+        HealthInShort {
+            score: standing.points,
+            band: standing.band.map(Band::as_str),
+            color: standing.band.map(super::health::color),
+            change_7d: standing.change_7,
+            change_30d: standing.change_30,
+            slope: standing.slope,
+            falling_fast: standing.falls_fast,
+            moved_by: standing.moved_by.map(|(key, label, change)| MovedMost { key, label, change }),
+            coverage: standing.coverage,
+            is_new: standing.is_new,
+            last_day: standing.last_day.map(|day| day.iso()),
+        }
+    }
+}
+
+impl From<Listed> for Shown {
+    fn from(listed: Listed) -> Shown {
+        Shown { health: listed.standing.map(HealthInShort::from), ..Shown::from(listed.customer) }
+    }
 }
 
 impl From<Customer> for Shown {
@@ -41,6 +100,7 @@ impl From<Customer> for Shown {
             created_at: customer.created_at.rfc3339(),
             suspended_at: customer.suspended_at.map(|at| at.rfc3339()),
             members: customer.members,
+            health: None,
         }
     }
 }
@@ -52,9 +112,18 @@ impl From<Customer> for Shown {
 pub struct Which {
     /// Those whose name or id contains this.
     search: String,
-    /// `created` (newest first) or `name`.
+    /// `created` (newest first) or `name`; for staff also `score` (worst first), `change_7d`, `change_30d` (largest fall first) or
+    /// `last_day` (latest first). Those without a value come last.
     #[param(example = "created")]
     order: Option<String>,
+    /// `asc` or `desc`, when it shall be the other way round.
+    direction: Option<String>,
+    /// Those in this band, or in these: `healthy`, `at_risk`, `churning`, with commas. For staff.
+    band: Option<String>,
+    /// Those that fall fast. For staff.
+    falling_fast: bool,
+    /// Those of this segment. For staff.
+    segment: Option<String>,
     /// What `next` of the page before says.
     after: Option<String>,
     /// How many, 1 to 200; 50 if not said.
@@ -89,18 +158,38 @@ pub struct ChangeCustomer {
 #[utoipa::path(get, path = "/api/customers", tag = "Customers", params(Which),
     responses((status = 200, description = "One page", body = List<Shown>)))]
 pub async fn list(State(app): State<App>, Caller(actor): Caller, Query(which): Query<Which>) -> Answer<Json<List<Shown>>> {
-    let order = match which.order.as_deref() {
-        None | Some("created") => CustomerOrder::Created,
-        Some("name") => CustomerOrder::Name,
-        Some(_) => return Err(Error::invalid("order", "must be created or name").into()),
+    let page = health::list(&app.insight, &actor.scope(), &wanted(which)?).await?;
+    Ok(Json(List { items: page.items.into_iter().map(Shown::from).collect(), next: page.next }))
+}
+
+fn wanted(which: Which) -> kit::Result<Wanted> {
+    let (sort, usual) = match which.order.as_deref() {
+        None | Some("created") => (Sort::Created, true),
+        Some("name") => (Sort::Name, false),
+        Some("score") => (Sort::Score, false),
+        Some("change_7d") => (Sort::Change7, false),
+        Some("change_30d") => (Sort::Change30, false),
+        Some("last_day") => (Sort::LastDay, true),
+        Some(_) => return Err(Error::invalid("order", "must be created, name, score, change_7d, change_30d or last_day")),
     };
-    let after = match &which.after {
-        Some(text) => Some(CustomerId::parse(text).map_err(|_| Error::invalid("after", "must be what `next` said"))?),
-        None => None,
+    let descending = match which.direction.as_deref() {
+        None => usual,
+        Some("asc") => false,
+        Some("desc") => true,
+        Some(_) => return Err(Error::invalid("direction", "must be asc or desc")),
     };
-    let query = CustomerQuery { search: which.search, order, after, limit: which.limit.unwrap_or(50) };
-    let page = customers::list(&app.db, &actor.scope(), &query).await?;
-    Ok(Json(List { items: page.items.into_iter().map(Shown::from).collect(), next: page.next.map(String::from) }))
+    let band = |word: &str| Band::from_text(word).ok_or_else(|| Error::invalid("band", "must be healthy, at_risk or churning"));
+    let bands = which.band.iter().flat_map(|bands| bands.split(',')).map(band).collect::<kit::Result<_>>()?;
+    Ok(Wanted {
+        search: which.search,
+        bands,
+        falls_fast: which.falling_fast,
+        segment: which.segment,
+        sort,
+        descending,
+        after: which.after,
+        limit: which.limit.unwrap_or(50),
+    })
 }
 
 /// Creates a customer.
@@ -118,7 +207,8 @@ pub async fn create(State(app): State<App>, Caller(actor): Caller, Json(body): J
     responses((status = 200, description = "The customer", body = Shown)))]
 pub async fn get(State(app): State<App>, Caller(actor): Caller, Path(id): Path<CustomerId>) -> Answer<Json<Shown>> {
     let customer = customers::get(&app.db, &actor.scope(), &id).await?;
-    Ok(Json(customer.into()))
+    let standing = health::standings(&app.insight, &actor.scope(), std::slice::from_ref(&id)).await?.into_iter().next();
+    Ok(Json(Listed { customer, standing: standing.map(|(_, standing)| standing) }.into()))
 }
 
 /// Changes a customer.

@@ -60,6 +60,8 @@ pub struct Config {
     pub hosting: HostingConfig,
     /// What customers and people do: what is taken in, and for how long it is kept.
     pub events: events::Config,
+    /// What is made of that, and who may see it.
+    pub insight: insight::Config,
     /// Repositories at GitHub.
     pub github: GithubConfig,
     /// Repositories at Bitbucket Cloud.

@@ -152,6 +152,11 @@ fn deed(action: &str) -> Markup {
         "site.webhook_pause" => "Paused a webhook",
         "site.webhook_resume" => "Resumed a webhook",
         "site.webhook_remove" => "Removed a webhook",
+        "health_model.copy" => "Copied a health model",
+        "health_model.edit" => "Edited a health model",
+        "health_model.discard" => "Discarded a draft of a health model",
+        "health_model.publish" => "Published a health model",
+        "health_model.use" => "Put a health model to use",
         "mail.show" => "Opened an unsent mail",
         other => return html! { code { (other) } },
     };

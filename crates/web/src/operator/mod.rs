@@ -5,6 +5,7 @@ mod audit;
 mod customer;
 mod customers;
 mod doctor;
+mod health;
 mod events;
 mod ingestion;
 mod jobs;
@@ -27,10 +28,24 @@ pub fn routes(routes: Routes) -> Routes {
         .get("/admin/customers", read, customers::list)
         .get("/admin/customers/new", manage, new_customer::form)
         .post("/admin/customers/new", manage, new_customer::submit)
+        .get("/admin/customers.csv", read, customers::export)
         .get("/admin/customers/{customer}", read, customer::show)
+        .get("/admin/customers/{customer}/health.csv", read, customer::health_csv)
+        .get("/admin/customers/{customer}/timeline", read, customer::timeline)
+        .get("/admin/customers/{customer}/people", read, customer::sites_and_people)
+        .get("/admin/customers/{customer}/settings", manage, customer::settings)
         .post("/admin/customers/{customer}/change", manage, customer::change)
         .post("/admin/customers/{customer}/suspend", manage, customer::suspend)
         .post("/admin/customers/{customer}/resume", manage, customer::resume)
+        .get("/admin/health", read, health::page)
+        .post("/admin/health/recalculate", operate, health::recalculate)
+        .get("/admin/health/models", read, health::models)
+        .post("/admin/health/models", operate, health::copy)
+        .get("/admin/health/models/{model}", read, health::model)
+        .post("/admin/health/models/{model}/draft", operate, health::save)
+        .post("/admin/health/models/{model}/publish", operate, health::publish)
+        .post("/admin/health/models/{model}/discard", operate, health::discard)
+        .post("/admin/health/versions/{version}/use", operate, health::use_version)
         .get("/admin/events", Access::House(Permission::ReadReporting), events::list)
         .get("/admin/events/{at}/{seq}", Access::House(Permission::ReadReporting), events::show)
         .get("/admin/events/{at}/{seq}/raw", Access::House(Permission::ReadReporting), events::raw)

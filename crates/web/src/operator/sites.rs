@@ -296,7 +296,7 @@ fn line(text: &mut String, site: &Site, customer: Option<&Customer>) {
 }
 
 /// Free text, quoted; one that a spreadsheet would take for a formula is led by an apostrophe.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
     format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }

@@ -59,7 +59,7 @@ impl Whose<'_> {
     pub fn page(self, actor: &Actor) -> String {
         match self {
             Whose::Customer(_) if !actor.scope().is_house() => "/account/members".to_owned(),
-            Whose::Customer(customer) => format!("/admin/customers/{customer}"),
+            Whose::Customer(customer) => format!("/admin/customers/{customer}/people"),
             Whose::House => "/admin/staff".to_owned(),
         }
     }

@@ -3,6 +3,7 @@
 //! Staff see the same pages of any customer's site; their list is `operator::sites`.
 
 pub(crate) mod asked;
+mod health;
 mod link;
 mod list;
 mod new;
@@ -27,7 +28,10 @@ pub fn routes(routes: Routes) -> Routes {
     let write = Access::May(Permission::WriteSites);
     let deploy = Access::May(Permission::DeploySites);
     let as_it_comes = Limits { unhurried: true, ..Limits::default() };
+    let own = Access::May(Permission::ReadCustomers);
     routes
+        .get("/health", own, health::page)
+        .get("/health.csv", own, health::csv)
         .get("/sites", read, list::page)
         .post("/sites", write, new::create)
         .get("/sites/new", write, new::form)

@@ -69,7 +69,7 @@ pub(crate) fn deployed_cell(site: &Site, now: i64) -> Markup {
 /// How a site is doing, from its own state and that of its services.
 pub(crate) fn status(site: &Site, seen: &Seen) -> Markup {
     let (status, word) = match site.state {
-        SiteState::Provisioning => (Status::Provisioning, "Being made"),
+        SiteState::Provisioning => (Status::Provisioning, "Provisioning"),
         SiteState::Restoring => (Status::Provisioning, "Being restored"),
         SiteState::Deleting => (Status::Restarting, "Being deleted"),
         SiteState::Archived => (Status::Stopped, "Deleted"),
@@ -122,7 +122,7 @@ pub(crate) fn service_purpose(name: &str) -> &'static str {
 /// A state in a filter chip.
 pub(crate) fn state_filter(state: SiteState) -> &'static str {
     match state {
-        SiteState::Provisioning => "Being made",
+        SiteState::Provisioning => "Provisioning",
         SiteState::Active => "Active",
         SiteState::Stopped => "Stopped",
         SiteState::Failed => "Failed",

@@ -80,6 +80,9 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
     let template = route.as_deref().unwrap_or("none");
     metrics::count_request(method.as_str(), template, status, took);
 
+    if let Some(actor) = facts.caller.get() {
+        app.api_calls().note(actor, template, status.as_u16(), app.clock.now());
+    }
     let caller = facts.caller.get().map(|actor| actor.member_id().map_or_else(|| actor.name().to_owned(), ToString::to_string));
     let caller = caller.unwrap_or_default();
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);

@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod api;
+mod customers;
 mod entry;
+mod follow_ups;
 mod git;
+mod health;
 mod idempotency;
 mod ingest;
 mod live;

@@ -115,6 +115,13 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
         app.db.execute(sql("update job set state = 'dead' where id = $1").bind(&id)).await.unwrap();
         names.push(("{job}", id.to_string()));
     }
+    if row.path.contains("{model}") {
+        let id = insight::health::models::copy(&app.insight, &Actor::cli(), "account", "Agencies").await.unwrap();
+        names.push(("{model}", id));
+    }
+    if row.path.contains("{version}") {
+        names.push(("{version}", "2".to_owned()));
+    }
     if row.path.contains("{mail}") {
         let mail = Mail { to: "a@example.test".into(), subject: "Hello".into(), text: Secret::new("t"), html: Secret::new("h") };
         let id = app.db.write(async |tx| app.mailer.queue(&tx, &mail).await).await.unwrap();
@@ -141,6 +148,7 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
             names.push(("{preview}", preview(test, &customer, &site).await));
         }
     }
+    names.extend(follow_ups(test, &customer, &row.path).await);
     names.push(("{repository}", "app_aaaaaaaa.git".to_owned()));
     names.push(("{kind}", "portfolio".to_owned()));
     names.push(("{token}", "unknown".to_owned()));
@@ -295,6 +303,43 @@ async fn webhook(test: &TestApp, site: &str) -> (String, String) {
     let made = webhooks::create(hosting, &Actor::cli(), &site, &new).await.unwrap().webhook;
     let delivery = deliveries::test(hosting, &Actor::cli(), &site, &made.id).await.unwrap();
     (made.id.to_string(), delivery.id.to_string())
+}
+
+/// What staff wrote about a customer.
+async fn follow_ups(test: &TestApp, customer: &CustomerId, path: &str) -> Vec<(&'static str, String)> {
+    use insight::plays::{Actions, Assignee, Cause, NewPlay, TaskAction};
+    let (app, cli) = (&test.app, Actor::cli());
+    let mut names = Vec::new();
+    if path.contains("{note}") {
+        let note = insight::notes::add(&app.db, &app.clock, &cli, customer, "Called").await.unwrap();
+        names.push(("{note}", note.id.to_string()));
+    }
+    if path.contains("{task}") {
+        let new = insight::tasks::NewTask { title: "Call".to_owned(), ..Default::default() };
+        let task = insight::tasks::add(&app.db, &app.clock, &cli, customer, &new).await.unwrap();
+        names.push(("{task}", task.id.to_string()));
+    }
+    if path.contains("{segment}") {
+        let expression = insight::segments::Expression::parse(r#"{"where":{"fact":"score","is":"known"}}"#).unwrap();
+        let new = insight::segments::NewSegment { name: kit::id::random_base32(9), expression };
+        let segment = insight::segments::create(&app.insight, app, &cli, &new).await.unwrap();
+        names.push(("{segment}", segment.id.to_string()));
+    }
+    if path.contains("{play}") {
+        let task = TaskAction { title: "Call".to_owned(), due_in_days: None, assignee: Assignee::Nobody };
+        let new = NewPlay {
+            name: "Call".to_owned(),
+            cause: Cause::FallingFast,
+            segment: None,
+            actions: Actions { task: Some(task), mail: None },
+            url: Some("https://example.com/".to_owned()),
+            quiet_days: 14,
+            active: false,
+        };
+        let made = insight::plays::create(&app.plays, &cli, &new).await.unwrap();
+        names.push(("{play}", made.play.id.to_string()));
+    }
+    names
 }
 
 /// A site in the books; nothing of it runs.

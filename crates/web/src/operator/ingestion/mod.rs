@@ -71,7 +71,7 @@ fn figures(vitals: &Vitals, bytes_read: usize, warnings: &[Warning]) -> Markup {
     card::stats(html! {
         (card::stat(Stat {
             label: "Events a second", figure: &rate, hint: &label, href: "/admin/events",
-            picture: chart::sparkline(Sparkline { values: &values, label: &label, tone: Tone::Accent, from_zero: true }),
+            picture: chart::sparkline(Sparkline { values: &values, label: &label, tone: Tone::Accent, from_zero: true, ..Sparkline::default() }),
             ..Stat::default()
         }))
         (card::stat(Stat {
@@ -87,13 +87,7 @@ fn figures(vitals: &Vitals, bytes_read: usize, warnings: &[Warning]) -> Markup {
 fn troubles(warnings: &[Warning], now: Timestamp) -> Markup {
     let table = table::table(Table {
         caption: "Warnings",
-        columns: &[
-            Column::new("What is wrong"),
-            Column::new("Event"),
-            Column::number("How many"),
-            Column::new("Last").minor(),
-            Column::new("Source").minor(),
-        ],
+        columns: &[Column::new("What is wrong"), Column::new("Event"), Column::number("How many"), Column::new("Last").minor(), Column::new("Source").minor()],
         rows: warnings.iter().map(|warning| trouble(warning, now)).collect(),
         empty: card::empty_state(Empty {
             icon: Some(icon::circle_check()),

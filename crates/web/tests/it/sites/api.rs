@@ -67,7 +67,7 @@ async fn a_new_site_shows_its_steps() {
 
     let page = test.get(&format!("/sites/{id}")).by(&owner).send().await;
     assert_eq!(page.status, 200);
-    for words in ["Making the site", "Being made", "Copy the template", "Get the certificate", "0 of 11 steps done"] {
+    for words in ["Making the site", "Provisioning", "Copy the template", "Get the certificate", "0 of 11 steps done"] {
         assert!(page.text.contains(words), "{words}");
     }
     assert!(!page.text.contains("Your site is ready"));

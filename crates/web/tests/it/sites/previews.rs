@@ -56,7 +56,7 @@ async fn preview_is_made_at_its_page_and_shown_with_what_opens_it() {
     let made = test.post(&place).by(&owner).form(&[("branch", BRANCH), ("database", "copy"), ("variables", "on")]).send().await;
     assert_eq!((made.status.as_u16(), made.header("location")), (303, place.as_str()), "{}", made.text);
     let page = test.get(&place).by(&owner).send().await.text;
-    for shown in ["Being made", "feature-b-id--", "7 days left", "Began as a copy", "User name"] {
+    for shown in ["Provisioning", "feature-b-id--", "7 days left", "Began as a copy", "User name"] {
         assert!(page.contains(shown), "{shown} is missing: {page}");
     }
     assert!(page.len() < 60 << 10);

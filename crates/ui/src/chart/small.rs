@@ -17,12 +17,15 @@ pub struct Sparkline<'a> {
     pub tone: Tone,
     /// The scale starts at 0 instead of at the least figure.
     pub from_zero: bool,
+    /// Only the line, without the ground below it: for lists with many of them.
+    pub bare: bool,
 }
 
 /// Shows a line of figures without axes. It fills the width of its place.
 pub fn sparkline(sparkline: Sparkline<'_>) -> Markup {
-    const WIDTH: f64 = 100.0;
-    const HEIGHT: f64 = 28.0;
+    // Ten units to a pixel: whole numbers take fewer letters than decimals, and there are many of them.
+    const HEIGHT: f64 = 280.0;
+    const EDGE: f64 = 20.0;
     let known = || sparkline.values.iter().copied().filter(|value| value.is_finite());
     let most = known().fold(f64::NEG_INFINITY, f64::max);
     let least = if sparkline.from_zero { 0.0 } else { known().fold(f64::INFINITY, f64::min) };
@@ -30,26 +33,33 @@ pub fn sparkline(sparkline: Sparkline<'_>) -> Markup {
         return html! { span.spark-none { (format::MISSING) span.visually-hidden { " (not enough figures yet)" } } };
     }
     let range = if most > least { most - least } else { 1.0 };
-    let step = WIDTH / (sparkline.values.len() - 1) as f64;
+    let step = 1000.0 / (sparkline.values.len() - 1) as f64;
     let (mut line, mut area) = (String::new(), String::new());
     let mut run: Vec<(f64, f64)> = Vec::new();
     for (place, value) in sparkline.values.iter().chain([&f64::NAN]).enumerate() {
         if value.is_finite() {
             let height = if most > least { (value - least) / range } else { 0.5 };
-            run.push((place as f64 * step, HEIGHT - 2.0 - height * (HEIGHT - 4.0)));
+            run.push((place as f64 * step, HEIGHT - EDGE - height * (HEIGHT - 2.0 * EDGE)));
         } else if let (Some(first), Some(last)) = (run.first().copied(), run.last().copied()) {
-            let mut path = String::new();
+            // Points after the first of an `M` are lines by themselves. A point alone is a line of no length, which shows as a dot.
+            let mut path = String::from("M");
             for (index, (x, y)) in run.iter().enumerate() {
-                let _ = write!(path, "{}{x:.1} {y:.1}", if index == 0 { "M" } else { "L" });
+                let _ = write!(path, "{}{x:.0} {y:.0}", if index == 0 { "" } else { " " });
             }
-            let _ = write!(area, "{path}L{:.1} {HEIGHT}L{:.1} {HEIGHT}Z", last.0, first.0);
+            if run.len() == 1 {
+                path += "h0";
+            }
+            if !sparkline.bare {
+                let _ = write!(area, "{path}L{:.0} {HEIGHT:.0}L{:.0} {HEIGHT:.0}Z", last.0, first.0);
+            }
             line += &path;
             run.clear();
         }
     }
+    let area = if sparkline.bare { String::new() } else { format!(r#"<path class="spark-area" d="{area}"/>"#) };
     html! {
-        svg.spark data-tone=(sparkline.tone.name()) viewBox="0 0 100 28" preserveAspectRatio="none" role="img" aria-label=(sparkline.label) focusable="false" {
-            (PreEscaped(format!(r#"<path class="spark-area" d="{area}"/><path class="spark-line" d="{line}" vector-effect="non-scaling-stroke"/>"#)))
+        svg.spark data-tone=(sparkline.tone.name()) viewBox="0 0 1000 280" preserveAspectRatio="none" role="img" aria-label=(sparkline.label) focusable="false" {
+            (PreEscaped(format!(r#"{area}<path class="spark-line" d="{line}" vector-effect="non-scaling-stroke"/>"#)))
         }
     }
 }

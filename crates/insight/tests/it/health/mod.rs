@@ -1,0 +1,7 @@
+//! Health: scores, snapshots, lists, models.
+
+mod brute_force;
+mod lists;
+mod models;
+mod scores;
+mod snapshots;

@@ -1,0 +1,189 @@
+//! Health by the API and on the operator's pages.
+
+use accounts::{CustomerId, Role, Standing};
+use events::{EventId, EventName, Identity, NewEvent, Source};
+use kit::Timestamp;
+use kit::testing::sqlite;
+use serde_json::{Value, json};
+use web::testing::{START, TestApp, TestMember};
+
+const DAY: i64 = 86_400_000;
+const HOSTILE: &str = "\"><script>alert(1)</script>";
+
+fn event(customer: &CustomerId, ago: i64, name: &str, props: &Value) -> NewEvent {
+    NewEvent {
+        id: EventId::parse(&kit::id::random_base32(20)).unwrap(),
+        source: Source::parse("test").unwrap(),
+        name: EventName::parse(name).unwrap(),
+        person: None,
+        customer: Some(customer.clone()),
+        at: Timestamp(START.0 - ago * DAY),
+        props: props.to_string(),
+        identity: Identity::None,
+    }
+}
+
+/// The seed's worked example.
+async fn worked_example(test: &TestApp, customer: &CustomerId) {
+    let day = |ago: i64| Timestamp(START.0 - ago * DAY).rfc3339();
+    let mut events: Vec<NewEvent> = (0..10).map(|at| event(customer, at * 3, "login", &json!({}))).collect();
+    events.extend((0..6).map(|feature| event(customer, 40, "feature_used", &json!({ "feature": format!("f{feature}") }))));
+    events.extend([0, 1, 50, 89].map(|ago| event(customer, ago, "ticket_opened", &json!({}))));
+    for (invoice, due, paid) in [("1", 70, 71), ("2", 40, 40), ("3", 10, 5)] {
+        events.push(event(customer, due + 14, "invoice_issued", &json!({ "invoice": invoice, "due_at": day(due) })));
+        events.push(event(customer, paid, "invoice_paid", &json!({ "invoice": invoice, "paid_at": day(paid) })));
+    }
+    events.push(event(customer, 29, "api_call", &json!({ "count": 20 })));
+    events.push(event(customer, 30, "api_call", &json!({ "count": 30 })));
+    test.app.events.accept(events).await.unwrap();
+}
+
+async fn json_of(test: &TestApp, token: &str, path: &str) -> Value {
+    let reply = test.get(path).token(token).send().await;
+    assert_eq!(reply.status, 200, "{path}: {}", reply.text);
+    serde_json::from_str(&reply.text).unwrap()
+}
+
+async fn page(test: &TestApp, member: &TestMember, path: &str) -> String {
+    let page = test.get(path).by(member).send().await;
+    assert_eq!(page.status, 200, "{path}: {}", page.text);
+    assert!(page.text.len() < 60_000, "{path}: {} bytes", page.text.len());
+    assert!(!page.text.contains("<script>alert") && !page.text.contains("NaN"), "{path}");
+    page.text
+}
+
+#[tokio::test]
+async fn the_api_explains_the_worked_example() {
+    let test = TestApp::start().await;
+    let admin = test.passwordless(Role::Admin).await;
+    let token = test.token(&admin, "customers:read").await;
+    let (customer, silent) = (test.customer(HOSTILE).await, test.customer("Silent").await);
+    worked_example(&test, &customer).await;
+
+    let health = json_of(&test, &token, &format!("/api/customers/{customer}/health")).await;
+    assert_eq!(format!("{:.2}", health["score"].as_f64().unwrap()), "56.83");
+    assert_eq!((&health["band"], &health["color"], &health["model"]["version_no"]), (&json!("at_risk"), &json!("yellow"), &json!(1)));
+    let factors = health["factors"].as_object().unwrap();
+    let scores: Vec<(&str, String)> =
+        factors.iter().map(|(key, factor)| (key.as_str(), format!("{:.1}", factor["score"].as_f64().unwrap()))).collect();
+    for wanted in [("login", "50.0"), ("features", "60.0"), ("support", "60.0"), ("invoices", "66.7"), ("api_trend", "40.0")] {
+        assert!(scores.contains(&(wanted.0, wanted.1.to_owned())), "{wanted:?}: {scores:?}");
+    }
+    assert_eq!(factors["api_trend"]["raw"], json!({ "now": 20, "before": 30 }));
+    assert_eq!(factors["login"]["window_days"], 30);
+    let sum: f64 = factors.values().map(|factor| factor["contribution"].as_f64().unwrap()).sum();
+    assert!((sum + 50.0 - health["score"].as_f64().unwrap()).abs() < 1e-9);
+    assert_eq!(health["next_action"]["key"], "login");
+
+    let unknown = json_of(&test, &token, &format!("/api/customers/{silent}/health")).await;
+    assert_eq!((&unknown["score"], &unknown["band"]), (&Value::Null, &Value::Null));
+    assert_eq!(unknown["factors"]["login"]["missing"], true);
+
+    // An event changes the next answer.
+    test.app.events.accept(vec![event(&customer, 0, "login", &json!({}))]).await.unwrap();
+    let after = json_of(&test, &token, &format!("/api/customers/{customer}/health")).await;
+    assert!((after["score"].as_f64().unwrap() - health["score"].as_f64().unwrap() - 1.25).abs() < 1e-9);
+}
+
+#[tokio::test]
+async fn customers_are_listed_by_health_for_staff_alone() {
+    let test = TestApp::start().await;
+    let admin = test.passwordless(Role::Admin).await;
+    let token = test.token(&admin, "customers:read admin").await;
+    let (good, poor, silent) = (test.customer("Good").await, test.customer("Poor").await, test.customer("Silent").await);
+    worked_example(&test, &good).await;
+    test.app.events.accept(vec![event(&poor, 40, "ticket_opened", &json!({}))]).await.unwrap();
+    let done = test.post("/api/analytics/dashboard/health/recalculate/").token(&token).send().await;
+    assert!(done.status == 200 && done.text.contains("\"customers\":3"), "{}", done.text);
+
+    let ids = |list: &Value| -> Vec<String> { list["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect() };
+    let list = json_of(&test, &token, "/api/customers?order=score&limit=2").await;
+    assert_eq!(ids(&list), [poor.to_string(), good.to_string()]);
+    assert_eq!(list["items"][1]["health"]["color"], "yellow");
+    let rest = json_of(&test, &token, &format!("/api/customers?order=score&limit=2&after={}", list["next"].as_str().unwrap())).await;
+    assert_eq!((ids(&rest), &rest["next"]), (vec![silent.to_string()], &Value::Null));
+    assert_eq!(rest["items"][0]["health"]["score"], Value::Null);
+    assert_eq!(ids(&json_of(&test, &token, "/api/customers?band=at_risk,healthy").await), [good.to_string()]);
+    assert_eq!(json_of(&test, &token, &format!("/api/customers/{good}")).await["health"]["band"], "at_risk");
+    for bad in ["order=colour", "direction=up", "band=green", "after=nonsense&order=score"] {
+        assert_eq!(test.get(&format!("/api/customers?{bad}")).token(&token).send().await.status, 422, "{bad}");
+    }
+
+    let member = test.passwordless(Role::Customer { customer: good.clone(), standing: Standing::Owner }).await;
+    let own = test.token(&member, "customers:read").await;
+    let list = json_of(&test, &own, "/api/customers?order=score").await;
+    assert_eq!((ids(&list), &list["items"][0]["health"]), (vec![good.to_string()], &Value::Null));
+    assert_eq!(test.get(&format!("/api/customers/{good}/health")).token(&own).send().await.status, 404);
+}
+
+#[tokio::test]
+async fn members_read_their_own_score_where_the_house_shows_it() {
+    let test = TestApp::start_on(sqlite().await, |config| config.insight.customers_see_their_health = true).await;
+    let (mine, other) = (test.customer("Mine").await, test.customer("Other").await);
+    worked_example(&test, &mine).await;
+    let member = test.passwordless(Role::Customer { customer: mine.clone(), standing: Standing::Member }).await;
+    let token = test.token(&member, "customers:read").await;
+    let health = json_of(&test, &token, &format!("/api/customers/{mine}/health")).await;
+    assert_eq!((&health["band"], &health["next_action"]), (&json!("at_risk"), &Value::Null));
+    assert_eq!(test.get(&format!("/api/customers/{other}/health")).token(&token).send().await.status, 404);
+}
+
+#[tokio::test]
+async fn the_health_page_shows_the_house_and_nothing_where_nothing_is_known() {
+    let test = TestApp::start().await;
+    let admin = test.passwordless(Role::Admin).await;
+    assert!(page(&test, &admin, "/admin/health").await.contains("No scores yet"));
+    let customer = test.customer(HOSTILE).await;
+    worked_example(&test, &customer).await;
+    insight::health::recompute(&test.app.insight).await.unwrap();
+    let shown = page(&test, &admin, "/admin/health").await;
+    for words in ["Customers by health score", "Bands by day", "Fell most", "Rose most", "sign-ins of 30 days; 20 are 100", "Recalculate"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let concierge = test.passwordless(Role::Concierge).await;
+    assert!(!page(&test, &concierge, "/admin/health").await.contains("Recalculate"));
+    let done = test.post("/admin/health/recalculate").by(&admin).form(&[]).send().await;
+    assert_eq!((done.status.as_u16(), done.header("location")), (303, "/admin/health"));
+}
+
+#[tokio::test]
+async fn a_model_is_copied_edited_tried_and_published_by_forms() {
+    let test = TestApp::start().await;
+    let admin = test.passwordless(Role::Admin).await;
+    let customer = test.customer("Tried").await;
+    worked_example(&test, &customer).await;
+    insight::health::recompute(&test.app.insight).await.unwrap();
+    let builtin = page(&test, &admin, "/admin/health/models/account").await;
+    assert!(builtin.contains("Comes with Innkeeper") && !builtin.contains("Save draft"), "{builtin}");
+
+    let copied = test.post("/admin/health/models").by(&admin).form(&[("from", "account"), ("name", HOSTILE)]).send().await;
+    let place = copied.header("location").to_owned();
+    let form = page(&test, &admin, &place).await;
+    assert!(form.contains("Factor 5: API trend") && form.contains("Factor 7: new"), "{form}");
+
+    let wrong = [("name", "Ours"), ("0_label", HOSTILE), ("0_weight", "much"), ("0_kind", "count"), ("0_what", "logins"), ("0_days", "30"), ("0_number", "10")];
+    let refused = test.post(&format!("{place}/draft")).by(&admin).form(&wrong).send().await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.text.contains("field-0_weight") && !refused.text.contains("<script>alert"), "{}", refused.text);
+    let far = [("name", "Ours"), ("0_label", "Sign-ins"), ("0_weight", "1"), ("0_kind", "count"), ("0_what", "logins"), ("0_days", "900"), ("0_number", "10")];
+    let refused = test.post(&format!("{place}/draft")).by(&admin).form(&far).send().await;
+    assert!(refused.status == 422 && refused.text.contains("href=\"#field-0_days\""), "{}", refused.text);
+
+    let right = [("name", "Ours"), ("0_label", "Sign-ins"), ("0_weight", "1"), ("0_kind", "count"), ("0_what", "logins"), ("0_days", "30"), ("0_number", "10"), ("then", "try")];
+    let saved = test.post(&format!("{place}/draft")).by(&admin).form(&right).send().await;
+    assert_eq!(saved.header("location"), format!("{place}?try=yes#dry-run"));
+    let tried = page(&test, &admin, &format!("{place}?try=yes")).await;
+    assert!(tried.contains("1 customer would change band") && tried.contains("from At risk to Healthy"), "{tried}");
+
+    let published = test.post(&format!("{place}/publish")).by(&admin).form(&[("note", HOSTILE)]).send().await;
+    assert_eq!(published.header("location"), place);
+    let shown = page(&test, &admin, &place).await;
+    let no = shown.split("/admin/health/versions/").nth(1).and_then(|rest| rest.split('/').next()).expect("a version to use");
+    test.post(&format!("/admin/health/versions/{no}/use")).by(&admin).form(&[]).send().await;
+    let token = test.token(&admin, "customers:read").await;
+    let health = json_of(&test, &token, &format!("/api/customers/{customer}/health")).await;
+    assert_eq!((&health["score"], &health["model"]["name"]), (&json!(100.0), &json!("Ours")));
+    let list = json_of(&test, &token, "/api/customers?order=score").await;
+    assert_eq!(list["items"][0]["health"]["score"], 100.0, "the list follows at once");
+    assert!(page(&test, &admin, "/admin/health/models").await.contains("In use"));
+}

@@ -1,0 +1,2 @@
+// Pages with charts that have axes.
+import "../chart";
