@@ -7,9 +7,9 @@ const everyone = ['/account', '/account/sessions', '/account/tokens', '/account/
 const pages = {
   none: ['/sign-in', '/forgot-password', '/api/docs', '/nothing-here', '/sign-in/link/spent'],
   owner: ['/sites', '/sites?q=nothing-fits', '/sites/new', '/sites/{site}', '/sites/{site}/logs', '/status/{site}', '/account/members', '/account/activity', '/members/invite', '/admin/customers', ...everyone],
-  concierge: ['/admin/customers', '/admin/customers/{customer}', '/admin/sites', '/sites/{site}', '/account', '/admin/settings'],
+  concierge: ['/admin/customers', '/admin/customers/{customer}', '/admin/customers/{customer}/timeline', '/admin/customers/{customer}/people', '/admin/sites', '/sites/{site}', '/account', '/admin/settings'],
   admin: [
-    '/admin/customers', '/admin/customers?q=nothing-fits', '/admin/customers/{customer}', '/admin/customers/new', '/admin/staff', '/admin/sites', '/admin/sites/adopt',
+    '/admin/customers', '/admin/customers?q=nothing-fits', '/admin/customers/{customer}', '/admin/customers/{customer}/timeline', '/admin/customers/{customer}/people', '/admin/customers/{customer}/settings', '/admin/customers/new', '/admin/staff', '/admin/sites', '/admin/sites/adopt',
     '/admin/jobs', '/admin/jobs?state=dead', '/admin/mail', '/admin/audit', '/admin/doctor', '/admin/doctor?run=now', '/sites/{site}/doctor?run=now',
     '/admin/settings', '/sites/{site}', '/sites/new', '/members/invite', ...everyone,
   ],
