@@ -281,6 +281,9 @@ async fn another_time_zone_moves_events_to_their_other_days() {
         assert_eq!(house.history(&house.ada).await.days.into_keys().collect::<Vec<_>>(), [day, day.plus(1)]);
         let utc = events::Config { time_zone: "UTC".to_owned(), ..crate::house::config() };
         house.events = crate::house::open(&house.test.db, &house.clock, utc);
+        house.events.tidy().await.unwrap();
+        let days = house.history(&house.ada).await.days;
+        assert_eq!(days.into_iter().map(|(day, counts)| (day, counts.logins)).collect::<Vec<_>>(), [(day, 2)]);
         house.accept(vec![event("3", "login", late).of(&house.ada)]).await;
         let days = house.history(&house.ada).await.days;
         assert_eq!(days.iter().map(|(day, counts)| (*day, counts.logins)).collect::<Vec<_>>(), [(day, 3)]);
