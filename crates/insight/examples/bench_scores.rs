@@ -39,12 +39,13 @@ async fn measure(test: TestDb, customers: usize, days: usize) {
         key_features: Vec::new(),
         remove_keys: Vec::new(),
     };
-    let events =
-        Events::open(events::Ingredients { db: test.db.clone(), clock: clock.clone(), bus: bus.clone(), config }).expect("the settings are right");
+    let events = Events::open(events::Ingredients { db: test.db.clone(), clock: clock.clone(), bus: bus.clone(), config })
+        .expect("the settings are right");
     let insight = Insight::open(insight::Ingredients { db: test.db.clone(), clock: clock.clone(), bus, events: events.clone() });
     let ids: Vec<CustomerId> = (0..customers).map(|_| CustomerId::random()).collect();
     for ids in ids.chunks(5000) {
-        let rows: Vec<Vec<Value>> = ids.iter().map(|id| vec![Value::from(id), NOW.minus(Duration::from_secs(100 * 86_400)).into()]).collect();
+        let rows: Vec<Vec<Value>> =
+            ids.iter().map(|id| vec![Value::from(id), NOW.minus(Duration::from_secs(100 * 86_400)).into()]).collect();
         let insert = sql("insert into customer (id, name, name_folded, currency, created_at) values ($1, $1, $1, 'EUR', $2)");
         test.db.write(async |tx| tx.execute_each(insert.clone(), rows.clone()).await).await.expect("customers are written");
     }

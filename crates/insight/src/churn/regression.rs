@@ -139,7 +139,7 @@ fn solve(mut matrix: Vec<f64>, mut right: Vec<f64>) -> Option<Vec<f64>> {
             let rest = matrix[row * size + column] - sum;
             if row == column {
                 // Not positive: columns that say the same without a penalty, or figures that are none.
-                if !(rest > 1e-300) {
+                if rest.is_nan() || rest <= 1e-300 {
                     return None;
                 }
                 matrix[row * size + row] = rest.sqrt();

@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::response::Response;
 use insight::churn::training::{Cut, Named};
 use insight::churn::{self, CAPACITY, Definition, FEATURES, LEAST_CHURNED, Model, Report};
-use insight::health::Band;
 use kit::words::counted;
 use kit::{Error, Result};
 use maud::{Markup, html};
@@ -23,6 +22,7 @@ use ui::page::{Crumb, Page};
 use ui::table::{self, Column, Row, Table};
 use ui::{format, icon};
 
+use super::tone_of;
 use crate::app::App;
 use crate::extract::Form;
 use crate::frame::{self, View};
@@ -278,14 +278,6 @@ fn bands(report: &Report) -> Markup {
         }),
         ..Card::default()
     })
-}
-
-fn tone_of(band: Band) -> Tone {
-    match band {
-        Band::Healthy => Tone::Ok,
-        Band::AtRisk => Tone::Warn,
-        Band::Churning => Tone::Bad,
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of customers")]

@@ -16,7 +16,6 @@ use ui::card::{self, Card, Empty};
 use ui::field::{self, Choice, Field};
 use ui::form::{self, PostButton};
 use ui::live::{self, Region};
-use ui::table::{self, Column, Row, Table};
 use ui::{feedback, format, icon};
 
 use crate::app::App;
@@ -127,13 +126,7 @@ pub async fn churn_card(app: &App, actor: &Actor, customer: &CustomerId) -> Resu
                 }
                 (feedback::bar(tone, prediction.probability))
                 p.hint { "The chance to be lost within " (definition.horizon_days) " days: " (definition.inactive_days) " days without activity, or the end of the contract." }
-                (table::table(Table {
-                    caption: "What makes it likelier or less likely",
-                    bare: true,
-                    columns: &[Column::new("Because of"), Column::number("Figure"), Column::number("Usual").minor(), Column::new("Effect")],
-                    rows: prediction.parts.iter().take(PARTS).map(part_row).collect(),
-                    ..Table::default()
-                }))
+                (card::kv(&prediction.parts.iter().take(PARTS).map(part).collect::<Vec<_>>()))
                 p.hint { "Learnt " (format::time_ago(trained_at.0, now.0)) ". " a href="/admin/health/backtest" { "How good is it?" } }
             }
         }
@@ -146,8 +139,8 @@ pub async fn churn_card(app: &App, actor: &Actor, customer: &CustomerId) -> Resu
     }))
 }
 
-fn part_row(part: &Part) -> Row<'static> {
-    let feature = FEATURES[part.feature];
+/// A figure, the usual one, and what the difference does. A list and no table, because the place is narrow.
+fn part(part: &Part) -> (&'static str, Markup) {
     // Steps in log-odds: 0.7 is about twice the odds.
     let word = match part.contribution {
         up if up >= 0.7 => badge::tag(Tone::Bad, "▲ much likelier"),
@@ -156,12 +149,12 @@ fn part_row(part: &Part) -> Row<'static> {
         down if down <= -0.1 => badge::tag(Tone::Ok, "▼ less likely"),
         _ => badge::tag(Tone::Neutral, "no effect"),
     };
-    Row::new([
-        table::two_lines(feature.label, feature.means),
-        html! { (format::decimal(part.value, 1)) },
-        html! { (format::decimal(part.usual, 1)) },
-        word,
-    ])
+    let feature = FEATURES[part.feature];
+    let figures = html! {
+        span title=(feature.means) { (format::decimal(part.value, 1)) }
+        " " span.hint { "usual " (format::decimal(part.usual, 1)) } " " (word)
+    };
+    (feature.label, figures)
 }
 
 /// What is to be done for the customer.
@@ -177,7 +170,9 @@ pub async fn tasks_card(app: &App, actor: &Actor, customer: &CustomerId) -> Resu
         title: "Tasks",
         body: html! {
             @if open.is_empty() { p.hint { "Nothing is to be done." } }
-            ul.plain-list { @for task in open.iter().chain(&done) { li { (task_line(task, today, may_write)) } } }
+            @if !(open.is_empty() && done.is_empty()) {
+                (card::stack(html! { @for task in open.iter().chain(&done) { div { (task_line(task, today, may_write)) } } }))
+            }
             @if may_write {
                 details {
                     summary { "Add a task" }
@@ -251,7 +246,7 @@ pub async fn notes_card(app: &App, actor: &Actor, customer: &CustomerId) -> Resu
             @if notes.is_empty() {
                 (card::empty_state(Empty { icon: Some(icon::scroll_text()), title: "No notes yet", text: "What was said on the phone, what to remember.", ..Empty::default() }))
             }
-            @for note in &notes { (note_entry(note, actor, may_write, now)) }
+            @if !notes.is_empty() { (card::stack(html! { @for note in &notes { (note_entry(note, actor, may_write, now)) } })) }
         },
         ..Card::default()
     }))
@@ -262,7 +257,7 @@ fn note_entry(note: &Note, actor: &Actor, may_write: bool, now: Timestamp) -> Ma
     let remove = action("remove");
     let id = format!("field-{}", note.id);
     html! {
-        article.note {
+        article {
             @for line in note.body.split('\n').filter(|line| !line.trim().is_empty()) { p { (line) } }
             p.hint {
                 (note.author_name) ", " (format::time_ago(note.created_at.0, now.0))

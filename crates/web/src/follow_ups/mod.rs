@@ -8,6 +8,8 @@ mod segments;
 mod tasks;
 
 use accounts::Permission;
+use insight::health::Band;
+use ui::badge::Tone;
 
 use crate::routes::{Access, Routes};
 
@@ -42,4 +44,13 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/admin/plays/{play}/test", manage, plays::test)
         .get("/admin/health/backtest", read, backtest::show)
         .post("/admin/health/backtest/learn", manage, backtest::learn)
+}
+
+/// The colour of a band; its word stands beside it.
+fn tone_of(band: Band) -> Tone {
+    match band {
+        Band::Healthy => Tone::Ok,
+        Band::AtRisk => Tone::Warn,
+        Band::Churning => Tone::Bad,
+    }
 }

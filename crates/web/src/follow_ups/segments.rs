@@ -4,11 +4,12 @@ use accounts::{Actor, CustomerId, Permission};
 use axum::extract::State;
 use axum::response::Response;
 use insight::segments::{self, Choices, Comparison, Condition, Expression, Fact, Kind as Answers, NewSegment, Operand, Segment, SegmentId};
-use insight::{Insight, owners};
+use insight::{Insight, health, owners};
 use kit::words::counted;
 use kit::{Error, Result, Timestamp};
 use maud::{Markup, html};
 use serde::Deserialize;
+use ui::badge;
 use ui::button::{self, Button, Kind};
 use ui::card::{self, Card, Empty};
 use ui::dialog::{self, Confirm};
@@ -20,6 +21,7 @@ use ui::page::{Crumb, Page};
 use ui::table::{self, Column, Pager, Row, Table};
 use ui::{format, icon};
 
+use super::tone_of;
 use crate::app::App;
 use crate::changed;
 use crate::extract::{Form, Path, Query};
@@ -464,10 +466,27 @@ fn summary(segment: &Segment, words: &str, now: Timestamp) -> Markup {
 
 async fn members_table(insight: &Insight, actor: &Actor, segment: &Segment, after: Option<&CustomerId>, place: &str) -> Result<Markup> {
     let page = segments::members(insight, actor, &segment.id, after, 50).await?;
+    let ids: Vec<CustomerId> = page.items.iter().map(|(id, _)| id.clone()).collect();
+    let standings = health::standings(insight, &actor.scope(), &ids).await?;
     let rows = page
         .items
         .iter()
-        .map(|(id, name)| Row::link(format!("/admin/customers/{id}"), [html! { strong { (name) } }, html! { span.mono { (id) } }]))
+        .map(|(id, name)| {
+            let standing = standings.iter().find(|(of, _)| of == id).map(|(_, standing)| standing);
+            let score = standing.and_then(|standing| standing.points);
+            Row::link(
+                format!("/admin/customers/{id}"),
+                [
+                    html! { strong { (name) } },
+                    score.map_or_else(|| card::missing("No score yet"), |score| html! { (format::decimal(score, 1)) }),
+                    match standing.and_then(|standing| standing.band) {
+                        Some(band) => badge::tag(tone_of(band), band.label()),
+                        None => card::missing("No score yet"),
+                    },
+                    html! { span.mono { (id) } },
+                ],
+            )
+        })
         .collect();
     let text = match segment.members {
         Some(all) => format!("{} of {}", page.items.len(), counted(all, "customer")),
@@ -475,7 +494,7 @@ async fn members_table(insight: &Insight, actor: &Actor, segment: &Segment, afte
     };
     Ok(table::table(Table {
         caption: "Customers in this segment",
-        columns: &[Column::new("Customer"), Column::new("Id").minor()],
+        columns: &[Column::new("Customer"), Column::number("Score"), Column::new("Band"), Column::new("Id").minor()],
         rows,
         empty: card::empty_state(Empty {
             icon: Some(icon::users()),

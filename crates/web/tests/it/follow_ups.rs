@@ -138,7 +138,7 @@ async fn a_plays_secret_is_shown_once() {
     assert!(!page.text.contains("Shown this once") && page.text.contains("key=hidden"));
     let by_cora = scene.test.get(&place).by(&scene.cora).send().await;
     assert!(by_cora.text.contains("example.com") && !by_cora.text.contains("key=hidden"), "the address may be the secret");
-    let inside = [("name", "x"), ("cause", "churn"), ("above", "30"), ("url", "http://127.0.0.1:9/"), ("quiet_days", "1")];
+    let inside = [("name", "x"), ("cause", "churn"), ("above", "30"), ("url", "http://127.0.0.1:9999/"), ("quiet_days", "1")];
     let refused = scene.post("/admin/plays/new", &scene.ada, &inside).await;
     assert!(refused.status == 422 && refused.text.contains("public addresses"), "{}", refused.text);
     let nothing = [("name", "x"), ("cause", "falling_fast"), ("quiet_days", "1")];
@@ -179,7 +179,9 @@ async fn a_report_is_shown_with_its_mistakes() {
          values ('chm_000000000000000001', 1, '{\"inactive_days\":30,\"horizon_days\":60}', 4, 20, 60, $1, $2, null)");
     scene.test.app.db.execute(statement.bind(predictor).bind(report)).await.unwrap();
     let page = scene.test.get("/admin/health/backtest").by(&scene.cora).send().await;
-    for text in ["75 %", "60 %", "0.81", "0.121", "Kaffee &lt;b&gt;", "The first 1 of 2.", "No longer a customer", "3.00", "2.40 ×"] {
+    for text in
+        ["75\u{a0}%", "60\u{a0}%", "0.81", "0.121", "Kaffee &lt;b&gt;", "The first 1 of 2.", "No longer a customer", "3.00", "2.40 ×"]
+    {
         assert!(page.text.contains(text), "{text}: {}", page.text);
     }
     assert!(page.text.len() < 60_000);

@@ -96,7 +96,9 @@ async fn customers_are_listed_by_health_for_staff_alone() {
     let done = test.post("/api/analytics/dashboard/health/recalculate/").token(&token).send().await;
     assert!(done.status == 200 && done.text.contains("\"customers\":3"), "{}", done.text);
 
-    let ids = |list: &Value| -> Vec<String> { list["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect() };
+    let ids = |list: &Value| -> Vec<String> {
+        list["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+    };
     let list = json_of(&test, &token, "/api/customers?order=score&limit=2").await;
     assert_eq!(ids(&list), [poor.to_string(), good.to_string()]);
     assert_eq!(list["items"][1]["health"]["color"], "yellow");
@@ -161,15 +163,40 @@ async fn a_model_is_copied_edited_tried_and_published_by_forms() {
     let form = page(&test, &admin, &place).await;
     assert!(form.contains("Factor 5: API trend") && form.contains("Factor 7: new"), "{form}");
 
-    let wrong = [("name", "Ours"), ("0_label", HOSTILE), ("0_weight", "much"), ("0_kind", "count"), ("0_what", "logins"), ("0_days", "30"), ("0_number", "10")];
+    let wrong = [
+        ("name", "Ours"),
+        ("0_label", HOSTILE),
+        ("0_weight", "much"),
+        ("0_kind", "count"),
+        ("0_what", "logins"),
+        ("0_days", "30"),
+        ("0_number", "10"),
+    ];
     let refused = test.post(&format!("{place}/draft")).by(&admin).form(&wrong).send().await;
     assert_eq!(refused.status, 422);
     assert!(refused.text.contains("field-0_weight") && !refused.text.contains("<script>alert"), "{}", refused.text);
-    let far = [("name", "Ours"), ("0_label", "Sign-ins"), ("0_weight", "1"), ("0_kind", "count"), ("0_what", "logins"), ("0_days", "900"), ("0_number", "10")];
+    let far = [
+        ("name", "Ours"),
+        ("0_label", "Sign-ins"),
+        ("0_weight", "1"),
+        ("0_kind", "count"),
+        ("0_what", "logins"),
+        ("0_days", "900"),
+        ("0_number", "10"),
+    ];
     let refused = test.post(&format!("{place}/draft")).by(&admin).form(&far).send().await;
     assert!(refused.status == 422 && refused.text.contains("href=\"#field-0_days\""), "{}", refused.text);
 
-    let right = [("name", "Ours"), ("0_label", "Sign-ins"), ("0_weight", "1"), ("0_kind", "count"), ("0_what", "logins"), ("0_days", "30"), ("0_number", "10"), ("then", "try")];
+    let right = [
+        ("name", "Ours"),
+        ("0_label", "Sign-ins"),
+        ("0_weight", "1"),
+        ("0_kind", "count"),
+        ("0_what", "logins"),
+        ("0_days", "30"),
+        ("0_number", "10"),
+        ("then", "try"),
+    ];
     let saved = test.post(&format!("{place}/draft")).by(&admin).form(&right).send().await;
     assert_eq!(saved.header("location"), format!("{place}?try=yes#dry-run"));
     let tried = page(&test, &admin, &format!("{place}?try=yes")).await;

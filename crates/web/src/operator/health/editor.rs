@@ -26,8 +26,9 @@ const KINDS: [(&str, &str); 9] = [
 /// Shows the form with what was typed.
 pub fn editor(id: &str, name: &str, rules: &[TypedRule], complaint: &Complaint) -> Markup {
     let lines = (rules.len() + 2).min(MOST_RULES);
-    let names: Vec<String> =
-        (0..lines).flat_map(|place| ["label", "weight", "kind", "what", "days", "number", "only"].map(|field| format!("{place}_{field}"))).collect();
+    let names: Vec<String> = (0..lines)
+        .flat_map(|place| ["label", "weight", "kind", "what", "days", "number", "only"].map(|field| format!("{place}_{field}")))
+        .collect();
     let fields: Vec<&str> = std::iter::once("name").chain(names.iter().map(String::as_str)).collect();
     card::card(Card {
         title: "Draft",
@@ -53,7 +54,10 @@ fn line(place: usize, rule: Option<&TypedRule>, complaint: &Complaint) -> Markup
     let typed = rule.unwrap_or(&empty);
     let title = if rule.is_some() { format!("Factor {}: {}", place + 1, typed.label) } else { format!("Factor {}: new", place + 1) };
     let kinds = KINDS.map(|(value, label)| Choice { value, label, disabled: false });
-    let words = |text: &str| { let text = text.replace('_', " "); text[..1].to_uppercase() + &text[1..] };
+    let words = |text: &str| {
+        let text = text.replace('_', " ");
+        text[..1].to_uppercase() + &text[1..]
+    };
     let labels: Vec<(&str, String)> = Countable::ALL
         .iter()
         .map(|what| (what.as_str(), words(what.as_str())))
@@ -61,7 +65,11 @@ fn line(place: usize, rule: Option<&TypedRule>, complaint: &Complaint) -> Markup
         .collect();
     let mut whats = vec![Choice { value: "", label: "–", disabled: false }];
     whats.extend(labels.iter().map(|(value, label)| Choice { value, label, disabled: false }));
-    let missing = [(Missing::Neutral, "Neutral: 50"), (Missing::Missing, "Left out")].map(|(missing, label)| Choice { value: missing.as_str(), label, disabled: false });
+    let missing = [(Missing::Neutral, "Neutral: 50"), (Missing::Missing, "Left out")].map(|(missing, label)| Choice {
+        value: missing.as_str(),
+        label,
+        disabled: false,
+    });
     let name = |field: &str| format!("{place}_{field}");
     let names = ["label", "weight", "kind", "what", "days", "number", "only", "missing"].map(name);
     let [label, weight, kind, what, days, number, only, gap] = &names;

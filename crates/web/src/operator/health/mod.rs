@@ -115,12 +115,15 @@ fn sentence(bands: &Distribution) -> Markup {
 
 fn show(shown: &Shown) -> Markup {
     if shown.bands.all() == shown.bands.unknown {
-        return card::simple("Scores", card::empty_state(Empty {
-            icon: Some(icon::activity()),
-            title: "No scores yet",
-            text: "A score is made of what customers do. It appears within seconds after the first events of a customer came in.",
-            action: button::link_secondary("/admin/ingestion", "How to send events"),
-        }));
+        return card::simple(
+            "Scores",
+            card::empty_state(Empty {
+                icon: Some(icon::activity()),
+                title: "No scores yet",
+                text: "A score is made of what customers do. It appears within seconds after the first events of a customer came in.",
+                action: button::link_secondary("/admin/ingestion", "How to send events"),
+            }),
+        );
     }
     card::stack(html! {
         (card::grid(GridWidth::Wide, html! { (spread(shown)) (by_day(&shown.days)) }))
@@ -133,7 +136,8 @@ fn show(shown: &Shown) -> Markup {
 }
 
 fn spread(shown: &Shown) -> Markup {
-    let labels: Vec<String> = (0..10).map(|ten| if ten == 9 { "90–100".to_owned() } else { format!("{}–{}", ten * 10, ten * 10 + 9) }).collect();
+    let labels: Vec<String> =
+        (0..10).map(|ten| if ten == 9 { "90–100".to_owned() } else { format!("{}–{}", ten * 10, ten * 10 + 9) }).collect();
     let bins: Vec<Bin<'_>> = labels
         .iter()
         .zip(shown.tens)
@@ -144,7 +148,8 @@ fn spread(shown: &Shown) -> Markup {
         })
         .collect();
     let bands = &shown.bands;
-    let summary = format!("{} healthy, {} at risk, {} churning, {} without a score.", bands.healthy, bands.at_risk, bands.churning, bands.unknown);
+    let summary =
+        format!("{} healthy, {} at risk, {} churning, {} without a score.", bands.healthy, bands.at_risk, bands.churning, bands.unknown);
     let hint = match bands.unknown {
         0 => String::new(),
         unknown => format!("{} without events, so without a score", kit::words::counted(unknown, "customer")),

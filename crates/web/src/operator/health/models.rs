@@ -261,7 +261,8 @@ fn versions(model: &Listing, may_use: bool, now: Timestamp) -> Markup {
 }
 
 fn dry_run(run: &DryRun) -> Markup {
-    let labels: Vec<String> = (0..10).map(|ten| if ten == 9 { "90–100".to_owned() } else { format!("{}–{}", ten * 10, ten * 10 + 9) }).collect();
+    let labels: Vec<String> =
+        (0..10).map(|ten| if ten == 9 { "90–100".to_owned() } else { format!("{}–{}", ten * 10, ten * 10 + 9) }).collect();
     let bins: Vec<Bin<'_>> = labels
         .iter()
         .zip(run.tens_after)

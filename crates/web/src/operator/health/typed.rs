@@ -64,7 +64,8 @@ impl TypedRule {
 
     fn rule(&self, place: usize, wrong: &mut Vec<FieldError>) -> Option<Rule> {
         let before = wrong.len();
-        let mut complain = |field: &str, message: &str| wrong.push(FieldError { field: format!("{place}_{field}"), message: message.to_owned() });
+        let mut complain =
+            |field: &str, message: &str| wrong.push(FieldError { field: format!("{place}_{field}"), message: message.to_owned() });
         let weight = self.weight.trim().replace(',', ".").parse().ok().filter(|weight: &f64| weight.is_finite());
         let weight = weight.unwrap_or_else(|| {
             complain("weight", "must be a number");
@@ -93,7 +94,11 @@ impl TypedRule {
             "active_weeks" => Measure::ActiveWeeks { weeks: days.div_ceil(7) },
             "features" => Measure::Features {
                 days,
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a saturating cast, and the range is checked later")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a saturating cast, and the range is checked later"
+                )]
                 of: number.map(|number| number as u32),
                 only: self.only.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect(),
             },
@@ -187,7 +192,13 @@ mod tests {
         let rules_before: Vec<Rule> = measures
             .into_iter()
             .enumerate()
-            .map(|(at, measure)| Rule { key: format!("k{at}"), label: format!("Factor {at}"), weight: 2.5, measure, missing: Missing::Missing })
+            .map(|(at, measure)| Rule {
+                key: format!("k{at}"),
+                label: format!("Factor {at}"),
+                weight: 2.5,
+                measure,
+                missing: Missing::Missing,
+            })
             .collect();
         let typed: Vec<TypedRule> = rules_before.iter().map(TypedRule::of).collect();
         assert_eq!(rules(&typed).unwrap(), rules_before);
@@ -195,10 +206,17 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_named_and_lines_without_a_name_are_left_out() {
-        let form: HashMap<String, String> =
-            [("0_label", ""), ("1_label", "A"), ("1_weight", "x"), ("1_kind", "count"), ("1_what", "nothing"), ("1_days", "-1"), ("3_label", "<b>")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into();
+        let form: HashMap<String, String> = [
+            ("0_label", ""),
+            ("1_label", "A"),
+            ("1_weight", "x"),
+            ("1_kind", "count"),
+            ("1_what", "nothing"),
+            ("1_days", "-1"),
+            ("3_label", "<b>"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
         let typed = read(&form);
         assert_eq!(typed.len(), 2);
         let Err(Error::Invalid(fields)) = rules(&typed) else { panic!("it does not fit") };
