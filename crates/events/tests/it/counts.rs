@@ -42,8 +42,8 @@ const NAMES: [&str; 13] = [
 ];
 
 fn drawn() -> impl Strategy<Value = Drawn> {
-    // Mostly of the last months; some of years ago, with nothing in between.
-    let hours = prop_oneof![9 => -2000..200i64, 1 => -60_000..0i64];
+    // Mostly of the last months; some of long ago with nothing in between, but not so old that they are dropped.
+    let hours = prop_oneof![9 => -2000..200i64, 1 => -8_000..0i64];
     (any::<u8>(), 0..NAMES.len(), hours, 0..3usize, proptest::option::of(0..6u8), any::<u8>())
         .prop_map(|(id, name, hours, customer, who, value)| Drawn { id, name, hours, customer, who, value })
 }
