@@ -84,7 +84,7 @@ async fn measure(test: TestDb, count: usize, customers: usize) {
     parts(&test.db, count, "sorted").await;
     println!("  whole database: {:.1} bytes an event", (size(&test.db).await - before) as f64 / count as f64);
     let begun = Instant::now();
-    let again: Vec<NewEvent> = (0..10_000).map(|at| event(at * 37 % count, now, &customers)).collect();
+    let again: Vec<NewEvent> = (0..10_000).map(|at| at * 37 % count).map(|at| event(at, now - (count - at) as i64, &customers)).collect();
     let outcomes = events.accept(again).await.expect("events are taken");
     let known = outcomes.iter().filter(|outcome| **outcome == events::Outcome::Duplicate).count();
     println!("  10 000 sent again: {known} known, in {:.1?}", begun.elapsed());

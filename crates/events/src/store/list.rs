@@ -97,7 +97,8 @@ impl Wanted {
     /// Whether there may be such an event in a block.
     fn may_be_in(&self, place: &Place, calendar: &Calendar) -> bool {
         let subjects = self.subjects.as_ref().is_none_or(|set| set.range(place.min_subject..=place.max_subject).next().is_some());
-        let days = calendar.day(Timestamp(place.min_at))..=calendar.day(Timestamp(place.max_at));
+        // One more on both sides: right after a change of the time zone, days are still counted by the old one.
+        let days = calendar.day(Timestamp(place.min_at)).plus(-1)..=calendar.day(Timestamp(place.max_at)).plus(1);
         subjects && self.days.as_ref().is_none_or(|set| set.range(days).next().is_some())
     }
 }

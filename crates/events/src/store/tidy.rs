@@ -46,6 +46,7 @@ impl Events {
     /// Does what is due; says what was done.
     pub async fn tidy(&self) -> Result<String> {
         let whole = &self.0;
+        follow_time_zone(whole).await?;
         let dropped = drop_old(whole).await?;
         let forgotten = tend_ids(whole).await?;
         let mut sorted = 0;
@@ -76,6 +77,15 @@ async fn in_turn<T: Send + 'static>(whole: &Arc<Whole>, make: impl FnOnce(Arc<Mu
 
 fn leave<T>(slot: &Mutex<Option<T>>, value: T) {
     *slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(value);
+}
+
+/// Lets the writer take a turn when the time zone is another than that of the counts: it counts anew then.
+async fn follow_time_zone(whole: &Arc<Whole>) -> Result<()> {
+    let (counted,): (String,) = whole.ingredients.db.one(sql("select time_zone from event_writer")).await?;
+    if counted.is_empty() || counted == whole.calendar.zone_name() {
+        return Ok(());
+    }
+    whole.queue.chore(whole, Box::new(|_tx, _state| Box::pin(async { Ok(()) }))).await
 }
 
 async fn is_due(whole: &Arc<Whole>) -> Result<bool> {
