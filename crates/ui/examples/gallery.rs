@@ -9,8 +9,8 @@ use ui::{
     button::{self, Button, Kind},
     card::{self, Better, Card, Delta, Empty, GridWidth, Stat},
     chart::{
-        self, Axis, Bin, Cell, Changes, Columns, Factor, Given, Heat, HeatRow, Histogram, Level, Line as Curve, Mark, Part, Ring, Score, Sparkline,
-        Stack, Trend, Zone,
+        self, Axis, Bin, Cell, Changes, Columns, Factor, Given, Heat, HeatRow, Histogram, Level, Line as Curve, Mark, Part, Ring, Score,
+        Sparkline, Stack, Trend, Zone,
     },
     copy,
     dialog::{self, Confirm, Dialog},
@@ -1123,8 +1123,9 @@ const BANDS: [Zone<'static>; 3] = [
 
 /// Charts with axes, as the pages about customers use them.
 fn charts() -> Markup {
-    let days: Vec<String> =
-        (0..90).map(|day| format::date(NOW - (89 - day) * DAY).rsplit_once('\u{a0}').map_or(String::new(), |(day, _)| day.to_owned())).collect();
+    let days: Vec<String> = (0..90)
+        .map(|day| format::date(NOW - (89 - day) * DAY).rsplit_once('\u{a0}').map_or(String::new(), |(day, _)| day.to_owned()))
+        .collect();
     let health: Vec<f64> = (0..90)
         .map(|day| if (20..24).contains(&day) { f64::NAN } else { 78.0 - f64::from(day) * 0.25 + f64::from(day % 7) * 1.4 })
         .collect();
@@ -1149,9 +1150,24 @@ fn charts() -> Markup {
         .collect();
     let weeks: Vec<std::borrow::Cow<'_, str>> = (0..5).map(|week| format!("Week {week}").into()).collect();
     let cohorts = [
-        HeatRow { label: "12 Oct".into(), size: Some(18), cells: [1.0, 0.61, 0.5, 0.44, 0.39].map(Cell::Final).into(), ..HeatRow::default() },
-        HeatRow { label: "19 Oct".into(), size: Some(24), cells: vec![Cell::Final(1.0), Cell::Final(0.54), Cell::Final(0.42), Cell::Partial(0.21), Cell::Future], ..HeatRow::default() },
-        HeatRow { label: "26 Oct".into(), size: Some(0), cells: vec![Cell::Unknown, Cell::Unknown, Cell::Partial(0.0), Cell::Future, Cell::Future], ..HeatRow::default() },
+        HeatRow {
+            label: "12 Oct".into(),
+            size: Some(18),
+            cells: [1.0, 0.61, 0.5, 0.44, 0.39].map(Cell::Final).into(),
+            ..HeatRow::default()
+        },
+        HeatRow {
+            label: "19 Oct".into(),
+            size: Some(24),
+            cells: vec![Cell::Final(1.0), Cell::Final(0.54), Cell::Final(0.42), Cell::Partial(0.21), Cell::Future],
+            ..HeatRow::default()
+        },
+        HeatRow {
+            label: "26 Oct".into(),
+            size: Some(0),
+            cells: vec![Cell::Unknown, Cell::Unknown, Cell::Partial(0.0), Cell::Future, Cell::Future],
+            ..HeatRow::default()
+        },
     ];
     operator_page(Page {
         title: "Charts",

@@ -2,8 +2,8 @@
 //!
 //! Rows may come in any order, because everything here is a sum, a set of days or a latest day.
 
-use events::rollups::{Counts, History, Invoice};
 use events::Day;
+use events::rollups::{Counts, History, Invoice};
 use kit::Timestamp;
 
 use super::model::{Countable, MOST_DAYS, Measure, Rule, Tries};

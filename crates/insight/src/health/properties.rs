@@ -76,17 +76,11 @@ fn history() -> impl Strategy<Value = History> {
     let day = || (0..260_i64).prop_map(|ago| TODAY.plus(4 - ago));
     let features = proptest::collection::btree_map("f[0-9]", proptest::collection::vec(day(), 1..4), 0..6);
     let time = || (0..260_i64 * 24).prop_map(|hours| Timestamp((TODAY.0 + 4) * 86_400_000 - hours * 3_600_000));
-    let invoice = (proptest::option::of(time()), proptest::option::of(time()), proptest::option::of(time())).prop_map(|(issued_at, due_at, paid_at)| Invoice {
-        invoice: "1".to_owned(),
-        issued_at,
-        due_at,
-        paid_at,
-        amount: None,
-        currency: None,
-    });
-    (proptest::collection::btree_map(day(), counts, 0..60), features, proptest::collection::vec(invoice, 0..6)).prop_map(|(days, features, invoices)| {
-        History { days, features, invoices, first_at: Some(Timestamp(0)) }
-    })
+    let invoice = (proptest::option::of(time()), proptest::option::of(time()), proptest::option::of(time())).prop_map(
+        |(issued_at, due_at, paid_at)| Invoice { invoice: "1".to_owned(), issued_at, due_at, paid_at, amount: None, currency: None },
+    );
+    (proptest::collection::btree_map(day(), counts, 0..60), features, proptest::collection::vec(invoice, 0..6))
+        .prop_map(|(days, features, invoices)| History { days, features, invoices, first_at: Some(Timestamp(0)) })
 }
 
 fn scorer(model: Model) -> Scorer {

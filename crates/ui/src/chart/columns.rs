@@ -73,12 +73,8 @@ pub fn columns(columns: &Columns<'_>) -> Markup {
     }
     let limit = columns.limit.map(|(limit, _)| limit);
     let plot = Plot { axis: Axis::around(sums.iter().flatten().copied().chain(limit)), places, height: f64::from(columns.height) };
-    let entries: Vec<Legend<'_>> = columns
-        .stacks
-        .iter()
-        .enumerate()
-        .map(|(place, stack)| Legend { name: stack.name, series: place + 1, is_line: false })
-        .collect();
+    let entries: Vec<Legend<'_>> =
+        columns.stacks.iter().enumerate().map(|(place, stack)| Legend { name: stack.name, series: place + 1, is_line: false }).collect();
     figure::figure(&Figure {
         places: "slots",
         legend: legend(&entries, columns.limit.map(|(_, name)| name)),
@@ -121,8 +117,7 @@ fn legend(entries: &[Legend<'_>], limit: Option<&str>) -> Markup {
 /// One kind at one place, on top of those below it.
 fn block(plot: &Plot, columns: &Columns<'_>, number: usize, stack: &Stack<'_>, place: usize) -> Markup {
     let Some(value) = stack.values.get(place).copied().filter(|value| value.is_finite() && *value > 0.0) else { return Markup::default() };
-    let below: f64 =
-        columns.stacks[..number].iter().filter_map(|stack| stack.values.get(place)).filter(|value| value.is_finite()).sum();
+    let below: f64 = columns.stacks[..number].iter().filter_map(|stack| stack.values.get(place)).filter(|value| value.is_finite()).sum();
     let (top, bottom) = (plot.y(below + value), plot.y(below));
     let slot = 100.0 / plot.places as f64;
     let is_unfinished = columns.unfinished_from.is_some_and(|from| place >= from);
@@ -156,7 +151,8 @@ mod tests {
     fn stacks_stand_on_each_other_and_unknown_is_no_column() {
         let labels: Vec<String> = ["Mon", "Tue", "Wed"].map(str::to_owned).into();
         let stacks = [Stack { name: "A", values: &[1.0, f64::NAN, 2.0] }, Stack { name: "<B>", values: &[1.0, f64::NAN, 0.0] }];
-        let chart = Columns { labels: &labels, stacks: &stacks, unfinished_from: Some(2), limit: Some((3.0, "Budget")), ..Columns::default() };
+        let chart =
+            Columns { labels: &labels, stacks: &stacks, unfinished_from: Some(2), limit: Some((3.0, "Budget")), ..Columns::default() };
         let shown = columns(&chart).into_string();
         assert_eq!(shown.matches("<rect").count(), 3, "{shown}");
         assert_eq!(shown.matches("data-unfinished").count(), 1);

@@ -196,12 +196,29 @@ mod tests {
     #[test]
     fn missing_and_neutral_factors_are_told_apart_from_zero() {
         let shown = factors(&[
-            Factor { name: "<Logins>".into(), given: Given::Scored(0.0), weight: Some(0.25), points: Some(0.0), contribution: Some(-12.5), ..Factor::default() },
-            Factor { name: "Rating".into(), given: Given::Neutral(50.0), weight: Some(0.1), points: Some(5.0), contribution: Some(0.0), ..Factor::default() },
+            Factor {
+                name: "<Logins>".into(),
+                given: Given::Scored(0.0),
+                weight: Some(0.25),
+                points: Some(0.0),
+                contribution: Some(-12.5),
+                ..Factor::default()
+            },
+            Factor {
+                name: "Rating".into(),
+                given: Given::Neutral(50.0),
+                weight: Some(0.1),
+                points: Some(5.0),
+                contribution: Some(0.0),
+                ..Factor::default()
+            },
             Factor { name: "Builds".into(), ..Factor::default() },
         ])
         .into_string();
-        assert!(shown.contains("&lt;Logins&gt;") && shown.contains(">0<") && shown.contains("−12.5") && shown.contains("neutral"), "{shown}");
+        assert!(
+            shown.contains("&lt;Logins&gt;") && shown.contains(">0<") && shown.contains("−12.5") && shown.contains("neutral"),
+            "{shown}"
+        );
         assert!(shown.contains("left out") && shown.matches('–').count() >= 4, "{shown}");
     }
 

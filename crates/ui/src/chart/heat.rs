@@ -98,10 +98,18 @@ mod tests {
 
     #[test]
     fn future_is_blank_partial_is_said_and_zero_is_a_figure() {
-        let rows = [HeatRow { label: "<W1>".into(), size: Some(12), cells: vec![Cell::Final(1.0), Cell::Final(0.0), Cell::Partial(0.31), Cell::Future], href: "".into() }];
+        let rows = [HeatRow {
+            label: "<W1>".into(),
+            size: Some(12),
+            cells: vec![Cell::Final(1.0), Cell::Final(0.0), Cell::Partial(0.31), Cell::Future],
+            href: "".into(),
+        }];
         let columns = ["0", "1", "2", "3"].map(Cow::from);
         let shown = heat(&Heat { caption: "Return", rows_are: "Week", sizes_are: "People", columns: &columns, rows: &rows }).into_string();
-        assert!(shown.contains(r#"data-heat="10""#) && shown.contains("0\u{a0}%") && shown.contains("so far") && shown.contains("<td></td>"), "{shown}");
+        assert!(
+            shown.contains(r#"data-heat="10""#) && shown.contains("0\u{a0}%") && shown.contains("so far") && shown.contains("<td></td>"),
+            "{shown}"
+        );
         assert!(shown.contains("&lt;W1&gt;") && shown.contains(r#"data-heat="4" data-partial"#), "{shown}");
         assert!(one(Cell::Final(f64::NAN)).into_string().contains("Not known"));
     }

@@ -113,14 +113,20 @@ mod tests {
             Bin { label: "0–9".into(), count: 0, ..Bin::default() },
             Bin { label: "10–19".into(), count: 1_200, tone: Tone::Bad, href: "/c?a=1&b=2".into() },
         ];
-        let shown = histogram(&Histogram { title: "By score", size: "Score", what: "Customers", bins: &bins, ..Histogram::default() }).into_string();
-        assert!(shown.contains("1,200") && shown.contains("href=\"/c?a=1&amp;b=2\"") && shown.contains("aria-label=\"10–19: 1,200\""), "{shown}");
+        let shown = histogram(&Histogram { title: "By score", size: "Score", what: "Customers", bins: &bins, ..Histogram::default() })
+            .into_string();
+        assert!(
+            shown.contains("1,200") && shown.contains("href=\"/c?a=1&amp;b=2\"") && shown.contains("aria-label=\"10–19: 1,200\""),
+            "{shown}"
+        );
         assert_eq!(shown.matches("plot-bar").count(), 1, "nobody is no bar: {shown}");
     }
 
     #[test]
     fn nobody_at_all_is_still_a_chart() {
         let bins = [Bin { label: "0–9".into(), ..Bin::default() }];
-        assert!(!histogram(&Histogram { bins: &bins, before: Some((&[0], "Before")), ..Histogram::default() }).into_string().contains("NaN"));
+        assert!(
+            !histogram(&Histogram { bins: &bins, before: Some((&[0], "Before")), ..Histogram::default() }).into_string().contains("NaN")
+        );
     }
 }

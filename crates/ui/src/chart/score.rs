@@ -43,7 +43,9 @@ impl Level {
     fn shape(self) -> PreEscaped<String> {
         let drawing = match self {
             Level::Good => r#"<circle cx="5" cy="5" r="4"/>"#,
-            Level::Middling => r#"<circle cx="5" cy="5" r="3.5" fill="none" stroke="currentColor" stroke-width="1.25"/><path d="M5 1a4 4 0 0 0 0 8z"/>"#,
+            Level::Middling => {
+                r#"<circle cx="5" cy="5" r="3.5" fill="none" stroke="currentColor" stroke-width="1.25"/><path d="M5 1a4 4 0 0 0 0 8z"/>"#
+            }
             Level::Poor => r#"<path d="M5 9.2.4 1h9.2z" stroke-linejoin="round"/>"#,
             Level::Unknown => r#"<circle cx="5" cy="5" r="3.5" fill="none" stroke="currentColor" stroke-width="1.25"/>"#,
         };
@@ -123,13 +125,16 @@ mod tests {
     #[test]
     fn unknown_score_is_a_dash_with_its_reason() {
         let shown = score(&Score { label: "Health", missing: "No events yet", ..Score::default() }).into_string();
-        assert!(shown.contains("Health: unknown") && shown.contains("No events yet") && shown.contains(">–<") && !shown.contains("ring-fill"));
+        assert!(
+            shown.contains("Health: unknown") && shown.contains("No events yet") && shown.contains(">–<") && !shown.contains("ring-fill")
+        );
         assert!(score_cell(Some(f64::NAN), Level::Good, "Healthy", "No events yet").into_string().contains("No events yet"));
     }
 
     #[test]
     fn score_of_nothing_is_a_figure_and_never_leaves_the_ring() {
-        let shown = |figure| score(&Score { score: Some(figure), level: Level::Poor, word: "Churning", label: "Health", ..Score::default() });
+        let shown =
+            |figure| score(&Score { score: Some(figure), level: Level::Poor, word: "Churning", label: "Health", ..Score::default() });
         assert!(shown(0.0).into_string().contains("Health: 0 of 100, Churning"));
         assert!(shown(260.0).into_string().contains("100.0 100"));
     }

@@ -117,15 +117,10 @@ pub fn trend(trend: &Trend<'_>) -> Markup {
         return html! { p.chart-none { "Nothing measured yet." } };
     }
     let band = trend.band.into_iter().flat_map(|(low, high)| low.iter().chain(high)).copied();
-    let axis =
-        trend.axis.clone().unwrap_or_else(|| Axis::around(trend.lines.iter().flat_map(|line| line.values).copied().chain(band)));
+    let axis = trend.axis.clone().unwrap_or_else(|| Axis::around(trend.lines.iter().flat_map(|line| line.values).copied().chain(band)));
     let plot = Plot { axis, places: trend.labels.len(), height: f64::from(trend.height) };
-    let entries: Vec<Legend<'_>> = trend
-        .lines
-        .iter()
-        .enumerate()
-        .map(|(place, line)| Legend { name: line.name, series: place + 1, is_line: true })
-        .collect();
+    let entries: Vec<Legend<'_>> =
+        trend.lines.iter().enumerate().map(|(place, line)| Legend { name: line.name, series: place + 1, is_line: true }).collect();
     figure::figure(&Figure {
         places: "points",
         legend: if entries.len() > 1 { figure::legend(&entries) } else { Markup::default() },
@@ -157,7 +152,8 @@ fn data<'a>(trend: &Trend<'a>) -> Data<'a> {
     columns.extend(trend.lines.iter().map(|line| Cow::from(line.name)));
     columns.extend(trend.band.map(|_| Cow::from(trend.band_name)));
     columns.extend(has_marks.then_some(Cow::from("What happened")));
-    let write = |value: Option<&f64>| value.filter(|value| value.is_finite()).map_or(format::MISSING.to_owned(), |value| (trend.figure)(*value));
+    let write =
+        |value: Option<&f64>| value.filter(|value| value.is_finite()).map_or(format::MISSING.to_owned(), |value| (trend.figure)(*value));
     let row = |place: usize, label: &String| {
         let mut cells: Vec<Cow<'a, str>> = vec![label.clone().into()];
         cells.extend(trend.lines.iter().map(|line| Cow::from(write(line.values.get(place)))));
@@ -339,7 +335,8 @@ mod tests {
         let labels = labels(5);
         let lines = [Line { name: "Health", values: &[1.0, 2.0, f64::NAN, 4.0, f64::NAN], expected_from: None }];
         let shown = trend(&Trend { title: "<Health>", labels: &labels, lines: &lines, ..Trend::default() }).into_string();
-        let path = shown.split("plot-line\"").nth(1).and_then(|rest| rest.split("d=\"").nth(1)).and_then(|rest| rest.split('"').next()).unwrap();
+        let path =
+            shown.split("plot-line\"").nth(1).and_then(|rest| rest.split("d=\"").nth(1)).and_then(|rest| rest.split('"').next()).unwrap();
         assert_eq!(path.matches('M').count(), 2, "{path}");
         assert_eq!(shown.matches("<td>–</td>").count(), 2, "{shown}");
         assert_eq!(shown.matches("plot-dot").count(), 1, "the last figure, which also stands alone: {shown}");
@@ -369,6 +366,9 @@ mod tests {
             ..Trend::default()
         };
         let shown = trend(&chart).into_string();
-        assert!(shown.contains("<td>2 to 4</td>") && shown.contains("<td>Model version 2</td>") && shown.contains("data-expected"), "{shown}");
+        assert!(
+            shown.contains("<td>2 to 4</td>") && shown.contains("<td>Model version 2</td>") && shown.contains("data-expected"),
+            "{shown}"
+        );
     }
 }

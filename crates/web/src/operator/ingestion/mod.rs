@@ -87,7 +87,13 @@ fn figures(vitals: &Vitals, bytes_read: usize, warnings: &[Warning]) -> Markup {
 fn troubles(warnings: &[Warning], now: Timestamp) -> Markup {
     let table = table::table(Table {
         caption: "Warnings",
-        columns: &[Column::new("What is wrong"), Column::new("Event"), Column::number("How many"), Column::new("Last").minor(), Column::new("Source").minor()],
+        columns: &[
+            Column::new("What is wrong"),
+            Column::new("Event"),
+            Column::number("How many"),
+            Column::new("Last").minor(),
+            Column::new("Source").minor(),
+        ],
         rows: warnings.iter().map(|warning| trouble(warning, now)).collect(),
         empty: card::empty_state(Empty {
             icon: Some(icon::circle_check()),
