@@ -129,6 +129,7 @@ test('a customer is made, its owner invited, and accepts', async ({ visit, guard
   await page.getByLabel('Name').fill('Keller & Söhne <Bäckerei>');
   await page.getByRole('button', { name: 'Create customer' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Keller & Söhne <Bäckerei>');
+  await page.getByRole('link', { name: 'Sites and people' }).click();
   await expect(page.getByText('No sites yet')).toBeVisible();
 
   await page.getByRole('link', { name: 'Invite' }).click();

@@ -7,7 +7,7 @@ test('the palette is reached and used by keyboard alone', async ({ visit }) => {
   await page.keyboard.press('Tab');
   await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused();
   await page.keyboard.press('Control+k');
-  await expect(page.getByRole('combobox')).toBeFocused();
+  await expect(page.locator('dialog[data-palette] input')).toBeFocused();
   await page.keyboard.type('berg stu');
   await expect(page.getByRole('option', { name: /Berg Studio/ })).toHaveAttribute('aria-selected', 'true');
   await page.keyboard.press('Enter');
@@ -17,7 +17,7 @@ test('the palette is reached and used by keyboard alone', async ({ visit }) => {
   await page.keyboard.type('anna-berg');
   await expect(page.getByRole('option', { name: /Anna Berg/ }).first()).toBeVisible();
   await page.keyboard.press('Escape');
-  await expect(page.getByRole('combobox')).toBeHidden();
+  await expect(page.locator('dialog[data-palette] input')).toBeHidden();
   await page.keyboard.press('Control+k');
   await page.keyboard.press('Control+a');
   await page.keyboard.type('audit');

@@ -40,7 +40,7 @@ impl Kind {
         }
     }
 
-    /// Sites that are previews of others are left out of builds: their deployments are nobody's work.
+    /// What happened from `$1` up to `$2`, at most `$3`. Previews count like sites: somebody pushed what they show.
     fn select(self) -> Sql {
         sql(match self {
             Kind::BuildStarted => {

@@ -24,7 +24,7 @@ from_row!(Owner { member_id, name, email, since });
 
 /// Who looks after the customer; `None` when nobody does.
 pub async fn of(db: &Db, actor: &Actor, customer: &CustomerId) -> Result<Option<Owner>> {
-    staff::only(actor, Permission::ReadCustomers)?;
+    staff::reading_or(actor, Permission::WriteFollowUps)?;
     db.optional(
         sql("select customer_owner.member_id, member.name, member.email, customer_owner.since
              from customer_owner join member on member.id = customer_owner.member_id

@@ -3,6 +3,11 @@
 use accounts::{Actor, Permission};
 use kit::{Error, Result};
 
+/// Passes for people of the house who may read, and for those who may write: a token that only writes is shown what it wrote.
+pub(crate) fn reading_or(actor: &Actor, permission: Permission) -> Result<()> {
+    only(actor, if actor.can(permission) { permission } else { Permission::ReadCustomers })
+}
+
 /// Passes for people of the house with the permission.
 pub(crate) fn only(actor: &Actor, permission: Permission) -> Result<()> {
     actor.may(permission)?;

@@ -118,7 +118,11 @@ const shown = new WeakMap<Element, string>();
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { elt, xhr, shouldSwap } = (event as CustomEvent<{ elt: Element; xhr: XMLHttpRequest; shouldSwap: boolean }>).detail;
   if (!elt.matches("[data-live]") || !shouldSwap) return;
-  if (shown.get(elt) === xhr.responseText) event.preventDefault();
+  if (isInUse(elt as HTMLElement)) {
+    // A dialog was opened while this was on its way.
+    event.preventDefault();
+    changedMeanwhile.add(elt);
+  } else if (shown.get(elt) === xhr.responseText) event.preventDefault();
   else shown.set(elt, xhr.responseText);
 });
 

@@ -33,7 +33,7 @@ pub use model::{Measure, Missing, Model, Rule, VersionNo};
 pub use movement::{MovedBy, Movement, NextAction};
 pub(crate) use overview::Cache;
 pub use overview::{BandsOfDay, FactorMean, bands_by_day, factor_means, tens};
-pub use refresh::{Recomputed, Scores, recompute, refresh_changed};
+pub use refresh::{Recomputed, Scores, recompute, refresh_changed, welcome};
 pub use score::{Band, Factor, Raw, Score};
 pub use sentences::formula;
 pub use trend::{Point, Trend};

@@ -174,6 +174,17 @@ pub async fn refresh_changed(insight: &Insight) -> Result<String> {
     Ok(format!("computed the scores of {}", counted(customers.len(), "customer")))
 }
 
+/// Puts a customer that was just made into the lists at once. When that fails, [`Scores`] does it some seconds later.
+pub async fn welcome(insight: &Insight, customer: &CustomerId) {
+    let entered = async {
+        let round = Round::begin(insight).await?;
+        refresh(insight, &round, std::slice::from_ref(customer)).await
+    };
+    if let Err(error) = entered.await {
+        tracing::warn!("customer `{customer}` is not in the lists yet: {error}");
+    }
+}
+
 async fn ids(insight: &Insight, after: Option<&CustomerId>) -> Result<Vec<CustomerId>> {
     let page = sql("select id from customer where id > $1 order by id limit $2").bind(after.map_or("", CustomerId::as_str)).bind(PAGE);
     Ok(insight.db().all::<(CustomerId,)>(page).await?.into_iter().map(|(id,)| id).collect())

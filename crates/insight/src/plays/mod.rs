@@ -284,7 +284,7 @@ pub async fn list(plays: &Plays, actor: &Actor) -> Result<Vec<Play>> {
 
 /// One play.
 pub async fn get(plays: &Plays, actor: &Actor, id: &PlayId) -> Result<Play> {
-    staff::only(actor, Permission::ReadCustomers)?;
+    staff::reading_or(actor, Permission::ManageCustomers)?;
     find(&plays.db, id).await?.ok_or_else(|| Error::not_found("the play"))
 }
 

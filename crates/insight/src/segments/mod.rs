@@ -94,7 +94,7 @@ pub async fn list(insight: &Insight, actor: &Actor) -> Result<Vec<Segment>> {
 
 /// One segment.
 pub async fn get(insight: &Insight, actor: &Actor, id: &SegmentId) -> Result<Segment> {
-    staff::only(actor, Permission::ReadCustomers)?;
+    staff::reading_or(actor, Permission::WriteFollowUps)?;
     let found: Option<Segment> = insight.db().optional(sql(COLUMNS).and("where id = $1").bind(id)).await?;
     found.ok_or_else(|| Error::not_found("the segment"))
 }

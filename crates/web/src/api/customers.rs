@@ -198,6 +198,7 @@ fn wanted(which: Which) -> kit::Result<Wanted> {
 pub async fn create(State(app): State<App>, Caller(actor): Caller, Json(body): Json<CreateCustomer>) -> Answer<Response> {
     let new = parse(&body)?;
     let customer = customers::create(&app.db, &app.clock, &actor, new).await?;
+    insight::health::welcome(&app.insight, &customer.id).await;
     changed::customer(&app, &customer.id);
     Ok(created(&format!("/api/customers/{}", customer.id), Shown::from(customer)))
 }

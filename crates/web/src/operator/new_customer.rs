@@ -55,7 +55,9 @@ async fn create(app: &App, actor: &Actor, typed: &Typed) -> kit::Result<Customer
         name: CustomerName::parse(&typed.name),
         currency: Currency::parse(&typed.currency),
     );
-    customers::create(&app.db, &app.clock, actor, NewCustomer { name, currency }).await
+    let customer = customers::create(&app.db, &app.clock, actor, NewCustomer { name, currency }).await?;
+    insight::health::welcome(&app.insight, &customer.id).await;
+    Ok(customer)
 }
 
 fn show(view: View, typed: &Typed, complaint: &Complaint) -> Response {

@@ -32,5 +32,8 @@ async function segment() {
   await analytics.closeAndFlush({ timeout: 20_000 })
 }
 
+// PostHog's client waits for its next try with timers that do not keep a process alive.
+const alive = setInterval(() => {}, 1000)
 await { posthog, segment }[process.argv[2]]()
+clearInterval(alive)
 console.log(JSON.stringify({ errors }))
