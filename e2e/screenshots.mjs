@@ -188,7 +188,7 @@ async function everything(folder) {
   const pages = {
     nobody: ['/sign-in', '/forgot-password', '/reset/spent', '/nothing-here', '/api/docs'],
     owner: ['/sites', '/sites/new', site, `${site}/logs`, '/account', '/account/members', '/account/activity', '/account/tokens', '/account/tokens/new', '/account/sessions', '/members/invite'],
-    admin: ['/admin/customers', '/admin/customers/new', '/admin/staff', '/admin/sites', '/admin/jobs', '/admin/mail', '/admin/audit', '/admin/doctor?run=now', '/admin/settings', '/sites/new', '/admin/sites/adopt', `${site}/doctor?run=now`, `/status/${process.env.E2E_SITE}`, '/status'],
+    admin: ['/admin/customers', '/admin/customers/new', '/admin/staff', '/admin/sites', '/admin/jobs', '/admin/mail', '/admin/audit', '/admin/doctor?run=now', '/admin/settings', '/admin/health', '/admin/health/models/account', '/admin/health/backtest', '/admin/segments/new', '/admin/tasks', '/admin/plays/new', '/admin/events', '/admin/ingestion', '/sites/new', '/admin/sites/adopt', `${site}/doctor?run=now`, `/status/${process.env.E2E_SITE}`, '/status'],
     concierge: ['/admin/customers', '/admin/sites', site],
   };
   for (const [role, addresses] of Object.entries(pages)) {

@@ -14,11 +14,16 @@ const pages = {
     '/admin/settings', '/sites/{site}', '/sites/new', '/members/invite', ...everyone,
   ],
 };
+/** What customers do and how they are, for the operator. */
+const insight = [
+  '/admin/health', '/admin/health/models', '/admin/health/models/account', '/admin/health/backtest', '/admin/segments', '/admin/segments/new', '/admin/tasks', '/admin/plays',
+  '/admin/plays/new', '/admin/events', '/admin/ingestion',
+];
 /** Pages that hold a whole reference, to be searched with the browser. */
 const long = ['/api/docs'];
 
-for (const [role, paths] of Object.entries(pages)) {
-  test(`pages of ${role === 'none' ? 'nobody' : `the ${role}`} are accessible and small`, async ({ visit, guard }) => {
+for (const [role, paths, of] of [...Object.entries(pages), ['admin', insight, ' about customers']]) {
+  test(`pages${of ?? ''} of ${role === 'none' ? 'nobody' : `the ${role}`} are accessible and small`, async ({ visit, guard }) => {
     test.setTimeout(180_000);
     guard.allow(/status of (403|404)/);
     const page = await visit(role === 'none' ? null : role);

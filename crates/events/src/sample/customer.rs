@@ -38,7 +38,7 @@ impl Segment {
             Segment::Shop => &[("pro", 8), ("scale", 2)],
             Segment::Agency => &[("pro", 3), ("scale", 7)],
         };
-        *chance.weighted(plans)
+        chance.weighted::<&str>(plans)
     }
 
     fn people(self, chance: &mut Chance) -> usize {

@@ -77,8 +77,11 @@ pub(super) const TICKETS: &[&str] = &[
     "The page is slow this morning",
 ];
 
-/// Models that builds call: provider, model, median of input and output tokens, share of calls.
-pub(super) const MODELS: &[((&str, &str, i64, i64), u32)] = &[
+/// Provider, model, median of input and output tokens.
+type Model = (&'static str, &'static str, i64, i64);
+
+/// Models that builds call, each with its share of calls.
+pub(super) const MODELS: &[(Model, u32)] = &[
     (("anthropic", "claude-opus-4-5", 9_000, 5_200), 34),
     (("anthropic", "claude-haiku-3-5", 2_400, 500), 52),
     (("openai", "gpt-5-mini", 3_100, 900), 14),

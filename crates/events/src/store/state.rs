@@ -217,7 +217,8 @@ impl State {
             }
         }
         for list in padded(customers.into_iter().map(Value::Text).collect()) {
-            let rows: Vec<(String, Option<i64>, Option<i64>, Option<i64>)> = tx
+            type Found = (String, Option<i64>, Option<i64>, Option<i64>);
+            let rows: Vec<Found> = tx
                 .all(
                     sql("select customer.id, subject.no, subject.first_at, subject.last_day
                          from customer left join subject on subject.customer_id = customer.id and subject.kind = 'customer'

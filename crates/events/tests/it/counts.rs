@@ -74,7 +74,7 @@ impl Drawn {
                 if self.value > 128 { json!({ "customer_id": customers[usize::from(self.value) % 2].as_str() }) } else { json!({}) };
             event = event.saying(match self.value % 3 {
                 0 => Identity::Alias { other },
-                _ => person(traits, (self.value % 2 == 0).then_some(other.as_str())),
+                _ => person(traits, self.value.is_multiple_of(2).then_some(other.as_str())),
             });
         }
         event
@@ -194,8 +194,10 @@ impl Oracle {
     }
 }
 
+type Comparable = (Vec<(Day, Counts)>, BTreeMap<String, Vec<Day>>, Vec<Invoice>);
+
 /// For comparing: the order of invoices says nothing, sums of ratings are rounded.
-fn comparable(mut history: History) -> (Vec<(Day, Counts)>, BTreeMap<String, Vec<Day>>, Vec<Invoice>) {
+fn comparable(mut history: History) -> Comparable {
     history.invoices.sort_by(|one, other| one.invoice.cmp(&other.invoice));
     for counts in history.days.values_mut() {
         counts.rating_points = (counts.rating_points * 1000.0).round() / 1000.0;
@@ -209,22 +211,19 @@ async fn check(house: &mut House, drawn: Vec<(Drawn, u8)>) {
     let mut batch = Vec::new();
     for (drawn, what) in drawn {
         batch.push(drawn.event(&customers));
-        match what {
-            // The batch ends here; then perhaps something happens to the store.
-            0..40 => {
-                let wanted: Vec<Outcome> = batch.iter().map(|event| oracle.take(event, &customers)).collect();
-                assert_eq!(house.accept(std::mem::take(&mut batch)).await, wanted);
-                match what {
-                    0..6 => house.events.sort_all().await.unwrap(),
-                    6..10 => house.reopen(),
-                    10..14 => {
-                        house.clock.advance(std::time::Duration::from_secs(86_400));
-                        house.events.tidy().await.map(|_| ()).unwrap();
-                    }
-                    _ => {}
+        // The batch ends here; then perhaps something happens to the store.
+        if what < 40 {
+            let wanted: Vec<Outcome> = batch.iter().map(|event| oracle.take(event, &customers)).collect();
+            assert_eq!(house.accept(std::mem::take(&mut batch)).await, wanted);
+            match what {
+                0..6 => house.events.sort_all().await.unwrap(),
+                6..10 => house.reopen(),
+                10..14 => {
+                    house.clock.advance(std::time::Duration::from_secs(86_400));
+                    house.events.tidy().await.map(|_| ()).unwrap();
                 }
+                _ => {}
             }
-            _ => {}
         }
     }
     let wanted: Vec<Outcome> = batch.iter().map(|event| oracle.take(event, &customers)).collect();

@@ -165,7 +165,7 @@ mod tests {
         let id = "0123456789abcdef0123456789abcdef01234567";
         let read = branch(&format!("refs/heads/a/b\0{id}\0It's <b>new</b>\0Ada\01700000000")).unwrap();
         assert_eq!((read.name.as_str(), read.subject.as_str(), read.at), ("a/b", "It's <b>new</b>", Timestamp(1_700_000_000_000)));
-        for bad in ["", "refs/tags/v1\0x", "refs/heads/x\0nothex\0\0\01", &format!("refs/heads/x\0{id}\0s\0a\0later")] {
+        for bad in ["", "refs/tags/v1\0x", "refs/heads/x\0nothex\0\0\x001", &format!("refs/heads/x\0{id}\0s\0a\0later")] {
             assert_eq!(branch(bad), None, "{bad}");
         }
     }

@@ -194,7 +194,7 @@ mod tests {
             format!("{OLD} --upload-pack=x refs/heads/main"),
             String::new(),
         ] {
-            assert!(Head::parse(&head(&[line.clone()])).is_err(), "{line}");
+            assert!(Head::parse(&head(std::slice::from_ref(&line))).is_err(), "{line}");
         }
         assert!(Head::parse(b"0001").is_err());
         let many: Vec<String> = (0..=MOST_UPDATES).map(|number| format!("{OLD} {NEW} refs/heads/b{number}")).collect();

@@ -109,12 +109,12 @@ async fn preview_is_a_site_of_its_own_that_no_list_and_no_count_knows() {
 
         for scope in [actor.scope(), Actor::cli().scope()] {
             let listed = sites::list(&house.hosting.db, &scope, &SiteFilter::default()).await.unwrap();
-            assert_eq!(listed.iter().map(|site| site.id.clone()).collect::<Vec<_>>(), [site.id.clone()]);
+            assert_eq!(listed.iter().map(|site| site.id.clone()).collect::<Vec<_>>(), std::slice::from_ref(&site.id));
             let found = SiteFilter { search: Some("feature".to_owned()), ..SiteFilter::default() };
             assert!(sites::list(&house.hosting.db, &scope, &found).await.unwrap().is_empty());
             assert_eq!(sites::counts_by_state(&house.hosting.db, &scope).await.unwrap(), [(SiteState::Active, 1)]);
             let previews = previews::list(&house.hosting.db, &scope, &site.id).await.unwrap();
-            assert_eq!(previews.iter().map(|site| site.id.clone()).collect::<Vec<_>>(), [preview.id.clone()]);
+            assert_eq!(previews.iter().map(|site| site.id.clone()).collect::<Vec<_>>(), std::slice::from_ref(&preview.id));
         }
         assert_eq!(sites::known(&house.hosting.db).await.unwrap().len(), 2, "the edge must know it");
         house.create(&actor, &ada, "second").await.expect("it takes no site's place");

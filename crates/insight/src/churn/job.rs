@@ -128,7 +128,7 @@ async fn samples(insight: &Insight, definition: Definition, today: Day) -> Resul
         let page = store::customers(db, after.as_ref(), AT_ONCE).await?;
         after = page.last().map(|(id, _)| id.clone());
         let is_last = page.len() < AT_ONCE as usize;
-        for (customer, suspended_at) in page.into_iter().filter(|(id, _)| training::spread(id) % share == 0) {
+        for (customer, suspended_at) in page.into_iter().filter(|(id, _)| training::spread(id).is_multiple_of(share)) {
             let history = events.history(&scope, &customer, oldest.plus(-90), today).await?;
             customers += 1;
             let story = Story { history: &history, ended: suspended_at.map(|at| calendar.day(at)) };

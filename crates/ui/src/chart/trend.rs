@@ -280,7 +280,7 @@ impl Plot {
         let last = line.values.iter().take(self.places).rposition(|value| value.is_finite());
         html! {
             @for place in 0..line.values.len().min(self.places) {
-                @if known(place) && (Some(place) == last || !(place > 0 && known(place - 1)) && !known(place + 1)) {
+                @if known(place) && (Some(place) == last || (place == 0 || !known(place - 1)) && !known(place + 1)) {
                     circle.plot-dot data-series=(series(number)) cx={ (percent(self.x(place))) "%" } cy=(px(self.y(line.values[place]))) r="3" {}
                 }
             }

@@ -41,9 +41,12 @@ pub enum Closed {
     NotAllowed(String),
 }
 
+/// What is known of tokens, by their hash, and since when.
+type Known = HashMap<String, (Instant, Result<Sending, Closed>)>;
+
 /// What is known of tokens.
 #[derive(Default)]
-pub struct Keys(Mutex<HashMap<String, (Instant, Result<Sending, Closed>)>>);
+pub struct Keys(Mutex<Known>);
 
 impl Keys {
     /// Whose a key is.
@@ -70,7 +73,7 @@ impl Keys {
         Ok(found)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Instant, Result<Sending, Closed>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

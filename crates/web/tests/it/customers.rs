@@ -76,7 +76,11 @@ async fn the_list_begins_with_who_is_worst_and_sorts_by_each_column() {
     let csv = test.get("/admin/customers.csv?sort=score").by(&admin).send().await;
     let lines: Vec<&str> = csv.text.lines().collect();
     assert_eq!(lines.len(), 4, "{}", csv.text);
-    assert!(lines[1].starts_with(bad.as_str()) && lines[3].starts_with(silent.as_str()) && lines[3].contains(",0,,,0.000,,,,"), "{}", csv.text);
+    assert!(
+        lines[1].starts_with(bad.as_str()) && lines[3].starts_with(silent.as_str()) && lines[3].contains(",0,,,0.000,,,,"),
+        "{}",
+        csv.text
+    );
 }
 
 #[tokio::test]

@@ -76,7 +76,8 @@ fn oracle(events: &[Raw], date: Date, now: i64) -> (f64, f64) {
     let features = capped(features.len() as f64 * 10.0);
 
     // Of an invoice the first issue and the first payment hold, and the due date that was said last.
-    let mut invoices: BTreeMap<&str, (Option<i64>, Option<i64>, Option<i64>)> = BTreeMap::new();
+    type Dates = (Option<i64>, Option<i64>, Option<i64>);
+    let mut invoices: BTreeMap<&str, Dates> = BTreeMap::new();
     for (_, name, props) in events {
         let time = |field: &str| Timestamp::parse_rfc3339(props[field].as_str().unwrap()).unwrap().0;
         let entry = || props["invoice"].as_str().unwrap();

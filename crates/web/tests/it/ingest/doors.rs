@@ -229,7 +229,7 @@ async fn overload_is_answered_with_come_back_and_keeps_nothing() {
     for reply in replies.iter().filter(|reply| reply.status != 200) {
         assert_eq!((reply.status.as_u16(), reply.header("retry-after")), (503, "1"), "{}", reply.text);
     }
-    assert!(taken >= 1 && taken < 30, "{taken} of 30 were taken");
+    assert!((1..30).contains(&taken), "{taken} of 30 were taken");
     assert_eq!(house.events().await.len(), taken * 2);
 }
 

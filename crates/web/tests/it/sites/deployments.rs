@@ -210,7 +210,7 @@ async fn a_failed_deployment_says_why_and_that_the_site_is_as_it_was() {
     let id = house.deploy().await;
     for number in 0..3000 {
         house.test.app.clock.advance(Duration::from_millis(1));
-        if number < 40 || number > 2990 {
+        if !(40..=2990).contains(&number) {
             house.says(&id, "build", &format!("line {number} \u{1b}[33m{}\u{1b}[0m", "x".repeat(900)));
         }
     }
