@@ -322,13 +322,13 @@ fn fields(action: &str, typed: &Typed, choices: &Choices, complaint: &Complaint)
                         @let all = with_own(fact);
                         @let shown: Vec<Choice<'_>> = all.iter().map(|(value, label)| Choice { value, label, ..Choice::default() }).collect();
                         @let (fact_name, is_name, value_name) = (format!("fact_{number}"), format!("is_{number}"), format!("value_{number}"));
-                        (form::columns(html! {
+                        div.condition { (form::columns(html! {
                             (field::select(Field { name: &fact_name, label: &format!("Condition {}", number + 1), value: fact, unmarked: true, ..Field::default() }, &shown))
                             (field::select(Field { name: &is_name, label: "Comparison", value: is, unmarked: true, ..Field::default() }, &comparisons))
                             (field::text(Field { name: &value_name, label: "Value", value, maxlength: Some(1000), autocomplete: "off", unmarked: true, ..Field::default() }))
-                        }))
+                        })) }
                     }
-                    details open[typed.how == "tree"] {
+                    details.fold open[typed.how == "tree"] {
                         summary { "As JSON" }
                         (field::textarea(8, Field { name: "json", label: "Tree", value: &typed.json, hint: "For groups within groups: all, any, not, where. The API page has the facts.", unmarked: true, ..Field::default() }))
                     }

@@ -77,7 +77,8 @@ fn tiles(app: &App, health: &Health) -> Markup {
         card::stat(Stat { label, figure: &figure, unit: if change.is_some() { "points" } else { "" }, hint, ..Stat::default() })
     };
     let slope = trend.slope.map_or_else(String::new, |slope| format::decimal(slope, 2));
-    let known = health.first_at.map_or_else(String::new, |at| format::ago(at.0, now));
+    #[expect(clippy::cast_precision_loss, reason = "days are small")]
+    let known = health.first_at.map_or_else(String::new, |at| format::decimal(((now - at.0).max(0) / 86_400_000) as f64, 0));
     html! {
         (change("Last 7 days", difference(trend.change_7, health.moved_7.as_ref()), "against a week ago"))
         (change("Last 30 days", difference(trend.change_30, health.moved_30.as_ref()), "against 30 days ago"))
@@ -88,7 +89,8 @@ fn tiles(app: &App, health: &Health) -> Markup {
             ..Stat::default()
         }))
         (card::stat(Stat {
-            label: "Known since", figure: &known, hint: if known.is_empty() { "No event yet" } else { "first event" }, ..Stat::default()
+            label: "Known for", figure: &known, unit: if known.is_empty() { "" } else { "days" },
+            hint: if known.is_empty() { "No event yet" } else { "since the first event" }, ..Stat::default()
         }))
     }
 }

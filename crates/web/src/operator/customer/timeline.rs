@@ -26,7 +26,7 @@ use crate::routes::Caller;
 use crate::score;
 
 /// Raw events on a page; runs of the same are one line.
-const EVENTS: u32 = 120;
+const EVENTS: u32 = 60;
 const NOTES: u32 = 50;
 /// Sites of a customer that are looked at; one with more has their beginnings further down, and no more.
 const SITES: u32 = 200;

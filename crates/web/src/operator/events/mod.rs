@@ -244,7 +244,7 @@ fn row(asked: &Asked, event: &Event, names: &BTreeMap<CustomerId, CustomerName>,
             } },
             format::time_ago(event.at.0, now.0),
             badge::tag(Tone::Neutral, source_words(&event.source)),
-            html! { @if event.props.len() > 2 { span.mono { (clipped(&event.props, GLANCE)) } } @else { (card::missing("None were sent")) } },
+            html! { @if event.props.len() > 2 { span.mono.glance { (clipped(&event.props, GLANCE)) } } @else { (card::missing("None were sent")) } },
         ],
     )
 }

@@ -193,7 +193,7 @@ fn by_day(days: &[BandsOfDay]) -> Markup {
         help: "How many customers were in each band at the end of each day.",
         body: html! {
             @if days.len() < 2 { p.hint { "The first two days are not over yet." } } @else {
-                (chart::columns(&Columns {
+                div.by-band { (chart::columns(&Columns {
                     title: "Customers in each band by day",
                     summary: &summary,
                     labels: &labels,
@@ -203,7 +203,7 @@ fn by_day(days: &[BandsOfDay]) -> Markup {
                         Stack { name: "Healthy", values: &healthy },
                     ],
                     ..Columns::default()
-                }))
+                })) }
             }
         },
         ..Card::default()

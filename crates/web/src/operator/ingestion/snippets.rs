@@ -65,7 +65,7 @@ pub fn show(origin: &str) -> Markup {
         body: html! {
             @for (title, hint, text) in SNIPPETS {
                 @let filled = text.replace("HOST", origin).replace("CUSTOMER", CUSTOMER);
-                details open[*title == "curl"] {
+                details.fold open[*title == "curl"] {
                     summary { (title) }
                     p.hint { (hint) }
                     div.row { pre.log-text tabindex="0" { (filled) } (copy::copy_button(title, &filled)) }
