@@ -95,7 +95,7 @@ fn show(asked: &Asked, shown: &Shown) -> Markup {
             column("Health", SCORE),
             Column::new("Trend").minor(),
             number("7 days", WEEK).minor(),
-            number("30 days", MONTH),
+            number("30 days", MONTH).minor(),
             Column::new("Moved it most").minor(),
             column("Last seen", SEEN).minor(),
             column("Since", SINCE).minor(),
