@@ -190,13 +190,23 @@ fn service_of(container: &Listed) -> Option<&str> {
 }
 
 /// The containers of a release by service.
+///
+/// When an Innkeeper is killed, the `docker compose` that it had started goes on, and may make a second container beside that of the
+/// next try. Whoever asks is told of the same one.
 fn of_release(all: &[Listed], release: &str) -> BTreeMap<String, String> {
     let ours = all.iter().filter(|it| it.labels.get(RELEASE_LABEL).is_some_and(|label| label == release));
-    ours.filter_map(|it| Some((service_of(it)?.to_owned(), it.id.clone()))).collect()
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    for (service, container) in ours.filter_map(|it| Some((service_of(it)?.to_owned(), &it.id))) {
+        let first = found.entry(service).or_insert_with(|| container.clone());
+        if container < first {
+            first.clone_from(container);
+        }
+    }
+    found
 }
 
-/// Containers of built services that are not of the release that serves. Those from before releases had labels stay until one
-/// with a label has taken their place.
+/// Containers of built services that do not serve: of another release, or a second one of the release that does. Those from before
+/// releases had labels stay until one with a label has taken their place.
 fn strays(all: &[Listed], site: &Site, manifest: &crate::templates::Manifest) -> Vec<Listed> {
     let live = of_release(all, site.release_id.as_str());
     let is_stray = |container: &&Listed| {
@@ -204,7 +214,7 @@ fn strays(all: &[Listed], site: &Site, manifest: &crate::templates::Manifest) ->
             return false;
         };
         match container.labels.get(RELEASE_LABEL) {
-            Some(release) => release != site.release_id.as_str(),
+            Some(release) => release != site.release_id.as_str() || live.get(service) != Some(&container.id),
             None => live.contains_key(service),
         }
     };
@@ -240,6 +250,16 @@ async fn remove_release(hosting: &Hosting, site: &Site, release: &str) -> Result
         beside::remove(&container.id).await?;
     }
     Ok(())
+}
+
+/// Whether a site has containers that neither serve nor belong to what is at work, as far as a list of containers tells.
+pub(crate) fn has_leftovers(listed: &[Listed], site: &Site) -> Result<bool> {
+    let own: Vec<Listed> = listed.iter().filter(|it| it.labels.get(SITE_LABEL).is_some_and(|id| id == site.id.as_str())).cloned().collect();
+    if own.is_empty() {
+        return Ok(false);
+    }
+    let is_one_off = own.iter().any(|it| it.labels.get(compose::ONE_OFF_LABEL).is_some_and(|value| value == "True"));
+    Ok(is_one_off || !strays(&own, site, &template_of(site)?.manifest).is_empty())
 }
 
 /// Removes every container of a site that is not of the release that serves; returns how many there were.
@@ -340,6 +360,21 @@ pub(crate) async fn record_first_release(hosting: &Hosting, site: &Site) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_two_containers_of_one_release_the_same_one_serves_whoever_asks() {
+        let container = |id: &str, service: &str, release: &str| Listed {
+            id: id.to_owned(),
+            name: format!("{service}-{id}"),
+            labels: [(SERVICE_LABEL, service), (RELEASE_LABEL, release)].map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        };
+        let mut all =
+            vec![container("b", "www", "new"), container("a", "www", "new"), container("0", "www", "old"), container("c", "api", "new")];
+        let wanted = BTreeMap::from([("www".to_owned(), "a".to_owned()), ("api".to_owned(), "c".to_owned())]);
+        assert_eq!(of_release(&all, "new"), wanted);
+        all.reverse();
+        assert_eq!(of_release(&all, "new"), wanted);
+    }
 
     #[test]
     fn a_folder_takes_over_what_a_commit_holds_and_keeps_what_is_ours() {

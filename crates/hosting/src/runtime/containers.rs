@@ -81,7 +81,11 @@ impl Runtime {
     /// Gives a container another name; the networks it is in know it at once.
     pub async fn rename(&self, container: &str, name: &str) -> Result<()> {
         let options = RenameContainerOptionsBuilder::default().name(name).build();
-        within(self.engine()?.rename_container(container, options)).await
+        match within(self.engine()?.rename_container(container, options)).await {
+            // It has the name by now: somebody else who was about the same thing gave it.
+            Err(Error::Conflict(why)) if why.contains("the same name as its current name") => Ok(()),
+            outcome => outcome,
+        }
     }
 
     /// Lets a frozen container go on; one that is not frozen is left alone.

@@ -14,7 +14,7 @@ use tracing::info;
 
 use super::rollout;
 use crate::Hosting;
-use crate::compose::{INSTANCE_LABEL, ONE_OFF_LABEL, RELEASE_LABEL, SITE_LABEL};
+use crate::compose::INSTANCE_LABEL;
 use crate::operations;
 use crate::sites::{self, ReleaseId, SiteState};
 
@@ -49,11 +49,7 @@ pub(crate) async fn stray_containers(hosting: &Hosting) -> Result<usize> {
         if site.state != SiteState::Active || busy.iter().any(|id| id == site.id.as_str()) {
             continue;
         }
-        let is_doubtful = listed.iter().filter(|it| it.labels.get(SITE_LABEL).is_some_and(|id| id == site.id.as_str())).any(|it| {
-            let is_one_off = it.labels.get(ONE_OFF_LABEL).is_some_and(|value| value == "True");
-            is_one_off || it.labels.get(RELEASE_LABEL).is_some_and(|release| release != site.release_id.as_str())
-        });
-        if is_doubtful {
+        if rollout::has_leftovers(&listed, &site)? {
             removed += rollout::remove_all_but_live(hosting, &site).await?;
         }
     }
