@@ -50,11 +50,11 @@ const LARGEST_MESSAGE: u64 = 16 * 1024;
 /// The service behind the channel's route.
 pub type Channel = MethodRouter<App>;
 
-/// The open channel.
-#[derive(Clone)]
+/// The open channel. It hears from the moment it is opened on, also what is said before it is [followed](Live::follow).
 pub struct Live {
     io: SocketIo,
     recent: Arc<Recent>,
+    signals: Receiver<Signal>,
 }
 
 /// What changed in the last seconds. A page is rendered before its connection is there: whoever joins hears again what they may have
@@ -96,6 +96,7 @@ pub fn declare(routes: Routes, channel: Option<Channel>) -> Routes {
 impl Live {
     /// Opens the channel; its service goes into the router.
     pub fn open(app: &App) -> (Live, Channel) {
+        let signals = app.bus.subscribe();
         let (service, io) = SocketIo::builder()
             .req_path(PATH)
             .max_payload(LARGEST_MESSAGE)
@@ -132,18 +133,17 @@ impl Live {
         };
         io.ns("/", (async || ()).with(listen));
         let channel = any_service(service).layer(from_fn_with_state(app.clone(), give_ticket));
-        (Live { io, recent }, channel)
+        (Live { io, recent, signals }, channel)
     }
 
     /// Passes signals on and disconnects whoever is no longer signed in, until `stop`.
-    pub async fn follow(self, app: App, stop: CancellationToken) {
-        let mut signals = app.bus.subscribe();
+    pub async fn follow(mut self, app: App, stop: CancellationToken) {
         let mut look = tokio::time::interval(LOOK_AGAIN);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = look.tick() => self.disconnect_the_signed_out(&app).await,
-                signal = next(&mut signals) => match signal {
+                signal = next(&mut self.signals) => match signal {
                     Some(Heard::Signal(signal)) if signal.room == SESSIONS => self.disconnect_the_signed_out(&app).await,
                     Some(Heard::Signal(signal)) => self.pass_on(&signal).await,
                     Some(Heard::Missed) => self.everything_changed().await,
@@ -153,9 +153,9 @@ impl Live {
         }
     }
 
-    /// Closes every connection; browsers come back when the next process is up.
-    pub async fn close(&self) {
-        self.io.close().await;
+    /// The connections, to be closed at the end; browsers come back when the next process is up.
+    pub fn connections(&self) -> SocketIo {
+        self.io.clone()
     }
 
     async fn pass_on(&self, signal: &Signal) {

@@ -36,7 +36,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> Result<()> {
     let (live, channel) = Live::open(&app);
     let router = router::build(&app, channel);
-    let following = tokio::spawn(live.clone().follow(app.clone(), stop.clone()));
+    let live_connections = live.connections();
+    let following = tokio::spawn(live.follow(app.clone(), stop.clone()));
     if let Ok(address) = listener.local_addr() {
         info!("serving {} on {address}", app.config.server.public_url);
     }
@@ -59,7 +60,7 @@ pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> 
         }
     }
     drop(listener);
-    live.close().await;
+    live_connections.close().await;
     connections.close();
     let patience = app.config.server.shutdown_timeout();
     if tokio::time::timeout(patience, connections.wait()).await.is_err() {
