@@ -3,7 +3,6 @@
 100,000 customers with 20 million events of 90 days, put in by the writer itself; BENCH_SCALE=0.01 for a try. On SQLite and on PostgreSQL.
 """
 
-import asyncio
 import os
 import statistics
 import time
@@ -19,11 +18,11 @@ RATE, SECONDS = 500, 20
 SORTS = ("score", "name", "7d", "30d", "seen", "since")
 
 
-async def pages(house, cookie, paths, rate=20, seconds=15):
+def pages(house, cookie, paths, rate=20, seconds=15):
     load = Load(house.port, [(path, f"Cookie: {cookie}") for path in paths])
-    await load.run(rate, 2)
+    load.run(rate, 2)
     load.times.clear()
-    await load.run(rate, seconds)
+    load.run(rate, seconds)
     for reason, count in load.reasons.items():
         note(f"pages: {count} × {reason}")
     return load
@@ -70,9 +69,9 @@ for house in houses():
 
         cookie = house.sign_in("bench@example.test")
         paths = [f"/admin/customers?sort={sort}&order={order}" for sort in SORTS for order in ("asc", "desc")]
-        load = asyncio.run(pages(house, cookie, paths))
+        load = pages(house, cookie, paths)
         row(f"{house.name}: customers page, any column, 20/s: p95 at the client", percentile(load.times, 95), 30, "ms")
         some = [line["customer_uuid"] for line in house.api("GET", "/api/customers?limit=50")[1]["items"]]
-        load = asyncio.run(pages(house, cookie, [f"/admin/customers/{it}" for it in some]))
+        load = pages(house, cookie, [f"/admin/customers/{it}" for it in some])
         row("… customer page: p95 at the client", percentile(load.times, 95), 30, "ms")
 finish()

@@ -4,7 +4,6 @@ Programs come from $BENCH_BINARY (innkeeper) and the folder of examples beside i
 """
 
 import contextlib
-import json
 import os
 import re
 import subprocess
@@ -13,19 +12,10 @@ import time
 import urllib.request
 
 from house import House, free_port, note
+from load import program
 
-EXAMPLES = os.path.join(os.path.dirname(os.environ["BENCH_BINARY"]), "examples")
 POSTGRES = os.environ.get("INNKEEPER_TEST_POSTGRES_URL", "")
 SCOPES = "events:write customers:read customers:write members:write sites:read admin"
-
-
-def program(name, *args, quiet=True):
-    """Runs one of the examples and returns the JSON object that it prints last."""
-    done = subprocess.run([os.path.join(EXAMPLES, name), *map(str, args)], stdout=subprocess.PIPE, text=True,
-                          stderr=subprocess.DEVNULL if quiet else None)
-    if done.returncode:
-        sys.exit(f"{name} failed with {done.returncode}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 @contextlib.contextmanager
@@ -43,7 +33,10 @@ class EventHouse(House):
     """A house whose database is `sqlite` or an address of PostgreSQL; filled with `fill` before it is served."""
 
     def __init__(self, database="", **settings):
-        super().__init__(**({"database__url": database} if database else {}), **settings)
+        # No site is made, so no certificate either: the edge may be at any port.
+        ports = {f"edge__{name}_port": free_port() for name in ("http", "https", "api")}
+        super().__init__(**ports, **({"database__url": database} if database else {}), **settings)
+        self.https_port = ports["edge__https_port"]
         self.address = database or f"sqlite:{self.data}/innkeeper.db"
         self.name = "PostgreSQL" if database else "SQLite"
 
@@ -53,7 +46,7 @@ class EventHouse(House):
         return self
 
     def fill(self, customers, events, days=90):
-        return program("fill", "--database", self.address, "--customers", customers, "--events", events, "--days", days)
+        return program("fill", "--database", self.address, "--customers", customers, "--events", events, "--days", days, "--by", "customer")
 
     def load(self, **options):
         """Runs the load generator against the server; `rate`, `batch`, `connections`, `seconds`, `door`, `first`, …"""

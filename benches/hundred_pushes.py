@@ -21,12 +21,13 @@ with House(hosting__drain_seconds=2, hosting__watch_seconds=0) as house, tempfil
         waiting = []
         for number in range(PUSHES):
             copy.write("NOTES", f"{number}\n")
-            copy.commit(f"Push {number}")
-            # The next one does not wait for this one's verdict.
+            commit = copy.commit(f"Push {number}")
+            # The next one does not wait for this one's verdict, but until it is taken: git refuses two that move a branch at once.
             thread = threading.Thread(target=try_push, args=(copy,))
             thread.start()
             waiting.append(thread)
-            time.sleep(0.5)
+            while thread.is_alive() and not copy.git("ls-remote", "origin", "refs/heads/main").stdout.startswith(commit):
+                time.sleep(0.5)
         for thread in waiting:
             thread.join()
 

@@ -1,71 +1,48 @@
 """Requests at a fixed rate, as many visitors make them.
 
-Open loop: requests leave on time whether or not earlier ones were answered, and each is timed from when it should have left.
+Open loop: requests leave on time whether or not earlier ones were answered, and each is timed from when it should have left. They come from the
+load generator of `crates/events/examples/load.rs`, which is built beside the binary: a client in Python takes longer than what is measured.
 """
 
-import asyncio
 import collections
-import re
-import time
+import json
+import os
+import subprocess
+import sys
+import tempfile
 
 CONNECTIONS = 32
 
 
-class Refused(Exception):
-    """An answer other than 200."""
+def program(name, *args, quiet=True):
+    """Runs one of the examples beside $BENCH_BINARY and returns the JSON object that it prints last."""
+    path = os.path.join(os.path.dirname(os.environ["BENCH_BINARY"]), "examples", name)
+    done = subprocess.run([path, *map(str, args)], stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL if quiet else None)
+    if done.returncode:
+        sys.exit(f"{name} failed with {done.returncode}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 class Load:
-    """Asks for each of `requests` (path, header line) in turn: `await load.run(rate, seconds)`, then `times` (ms) and `failures`."""
+    """Asks for each of `requests` (path, header line) in turn: `load.run(rate, seconds)`, then `times` (ms) and `failures`."""
 
     def __init__(self, port, requests):
-        self.port = port
-        self.requests = [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{header}\r\n\r\n".encode() for path, header in requests]
-        self.idle, self.places = [], asyncio.Semaphore(CONNECTIONS)
-        self.times, self.reasons, self.reopened, self.sent = [], collections.Counter(), 0, 0
+        self.port, self.requests = port, requests
+        self.times, self.reasons, self.late_ms, self.sent = [], collections.Counter(), 0.0, 0
 
     @property
     def failures(self):
         return sum(self.reasons.values())
 
-    async def one(self, request, due):
-        async with self.places:
-            try:
-                await self.answered(request)
-                self.times.append((time.perf_counter() - due) * 1000)
-            except (Refused, OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:
-                self.reasons[f"{type(error).__name__}: {error}"] += 1
-
-    async def answered(self, request):
-        """Like every client: a connection that the server closed while nobody used it (after 15 s) is no answer, and another is opened."""
-        while self.idle:
-            connection = self.idle.pop()
-            try:
-                return await self.ask(connection, request)
-            except (ConnectionError, asyncio.IncompleteReadError) as error:
-                connection[1].close()
-                if getattr(error, "partial", b""):
-                    raise
-                self.reopened += 1
-        return await self.ask(await asyncio.open_connection("127.0.0.1", self.port), request)
-
-    async def ask(self, connection, request):
-        reader, writer = connection
-        writer.write(request)
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-        length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
-        await asyncio.wait_for(reader.readexactly(int(length.group(1)) if length else 0), 5)
-        self.idle.append(connection)
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise Refused(head.splitlines()[0].decode())
-
-    async def run(self, rate, seconds):
-        self.times, self.reasons, self.reopened = [], collections.Counter(), 0
-        start, tasks = time.perf_counter() + 0.1, []
-        for number in range(int(rate * seconds)):
-            due = start + number / rate
-            await asyncio.sleep(max(0, due - time.perf_counter()))
-            request = self.requests[self.sent % len(self.requests)]
-            self.sent += 1
-            tasks.append(asyncio.create_task(self.one(request, due)))
-        await asyncio.wait_for(asyncio.gather(*tasks), 30)
+    def run(self, rate, seconds):
+        with tempfile.TemporaryDirectory() as folder:
+            waits, wishes = os.path.join(folder, "waits"), os.path.join(folder, "list")
+            with open(wishes, "w", encoding="utf-8") as file:
+                file.writelines(f"{path}\t{header}\n" for path, header in self.requests)
+            result = program("load", "--to", f"127.0.0.1:{self.port}", "--door", "list", "--list", wishes, "--waits", waits, "--rate", rate,
+                             "--seconds", seconds, "--connections", CONNECTIONS, "--first", self.sent, "--batch", 1)
+            with open(waits, encoding="ascii") as file:
+                self.times = [float(line) for line in file]
+        self.sent += int(rate * seconds)
+        self.late_ms = result["late_p99_ms"]
+        self.reasons = collections.Counter({status: count for status, count in result["answers"].items() if status != "200"})

@@ -4,7 +4,6 @@ Open loop: requests leave on time whether or not earlier ones were answered, and
 what a visitor feels, and more than the server's own time, which is read from /metrics as a second figure.
 """
 
-import asyncio
 
 from house import House, finish, note, percentile, row
 from load import Load
@@ -14,11 +13,11 @@ WARM_UP = 100
 LIMIT_MS = 10
 
 
-async def measure(house, path, cookie):
+def measure(house, path, cookie):
     load = Load(house.port, [(path, f"Cookie: {cookie}")])
-    await load.run(RATE, WARM_UP / RATE)
+    load.run(RATE, WARM_UP / RATE)
     before = house.answers_within("/sites/{app}", LIMIT_MS)
-    await load.run(RATE, SECONDS)
+    load.run(RATE, SECONDS)
     after = house.answers_within("/sites/{app}", LIMIT_MS)
     return load, [late - early for late, early in zip(after, before)]
 
@@ -26,7 +25,7 @@ async def measure(house, path, cookie):
 with House() as house:
     house.serve()
     site, _ = house.live_site("page")
-    load, (answered, quick) = asyncio.run(measure(house, f"/sites/{site}", house.sign_in()))
+    load, (answered, quick) = measure(house, f"/sites/{site}", house.sign_in())
 note(f"{len(load.times)} answers, p50 {percentile(load.times, 50) or 0:.2f} ms, max {max(load.times, default=0):.1f} ms; "
      f"the server counts {answered}")
 row("site page, signed in, 100/s: p99 at the client", percentile(load.times, 99), LIMIT_MS, "ms")

@@ -5,13 +5,16 @@
 //! `cargo run --release -p events --example load -- --to 127.0.0.1:8080 --token … --seconds 10 --batch 100 --connections 16`
 //!
 //! `--rate 300` sends so many requests a second, whether or not earlier ones were answered, and times each from when it should have left;
-//! without it each connection sends as soon as it has its answer. `--door` is `posthog`, `segment`, `native` (one customer's own route), or `get`
-//! (`--path` with `{customer}` in it). Prints one JSON object.
+//! without it each connection sends as soon as it has its answer. `--door` is `posthog`, `segment`, `native` (one customer's own route), `get`
+//! (`--path` with `{customer}` in it), or `list`: the requests of the file `--list` in turn, each line a path and a header with a tab between.
+//! Prints one JSON object; `--waits` names a file for the milliseconds of each answer. `late_p99_ms` is how late requests left: the generator's own
+//! share of the waits.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use events::sample::{Chance, Many};
@@ -20,6 +23,7 @@ use flate2::write::GzEncoder;
 use kit::{Clock, Timestamp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 /// What was asked for on the command line.
 struct Wish {
@@ -27,6 +31,9 @@ struct Wish {
     token: String,
     door: String,
     path: String,
+    /// Lines of `--list`.
+    list: Vec<String>,
+    waits: String,
     batch: u64,
     connections: usize,
     seconds: u64,
@@ -55,6 +62,11 @@ impl Wish {
             token: text("token", ""),
             door: text("door", "posthog"),
             path: text("path", "/api/customers/{customer}/health"),
+            list: match text("list", "").as_str() {
+                "" => Vec::new(),
+                file => std::fs::read_to_string(file).expect("the list can be read").lines().map(str::to_owned).collect(),
+            },
+            waits: text("waits", ""),
             batch,
             connections: usize::try_from(figure("connections", 16)).unwrap_or(16),
             seconds,
@@ -81,6 +93,11 @@ impl Wish {
             let chosen = Chance::of(&[self.many.seed, number]).below(self.many.customers as usize);
             let path = self.path.replace("{customer}", customer(u32::try_from(chosen).unwrap_or(0)).as_str());
             return format!("GET {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\r\n", self.to, self.token).into_bytes();
+        }
+        if self.door == "list" {
+            let place = usize::try_from(self.first + number).unwrap_or(0) % self.list.len();
+            let (path, header) = self.list[place].split_once('\t').expect("a tab between path and header");
+            return format!("GET {path} HTTP/1.1\r\nhost: {}\r\n{header}\r\n\r\n", self.to).into_bytes();
         }
         let parts: Vec<_> = numbers.map(|number| self.many.part(number)).collect();
         let now = self.many.until.rfc3339();
@@ -166,6 +183,7 @@ fn compress(body: &[u8]) -> Vec<u8> {
 #[derive(Default)]
 struct Seen {
     waits: Vec<f64>,
+    late: Vec<f64>,
     answers: BTreeMap<String, u64>,
 }
 
@@ -173,7 +191,26 @@ struct Run {
     wish: Wish,
     bodies: Vec<Vec<u8>>,
     next: AtomicUsize,
+    /// One permit for each request whose time has come.
+    due: Semaphore,
     start: Instant,
+}
+
+impl Run {
+    /// Lets requests go at the rate. On a thread of its own: the runtime's timer goes by whole milliseconds.
+    fn pace(&self) {
+        for number in 0..self.bodies.len() {
+            let due = Duration::from_secs_f64(number as f64 / self.wish.rate);
+            if due >= Duration::from_secs(self.wish.seconds) {
+                break;
+            }
+            if let Some(early) = due.checked_sub(self.start.elapsed()) {
+                thread::sleep(early);
+            }
+            self.due.add_permits(1);
+        }
+        self.due.add_permits(self.wish.connections);
+    }
 }
 
 fn main() {
@@ -182,27 +219,43 @@ fn main() {
     let bytes: usize = bodies.iter().map(Vec::len).sum();
     // One thread: the server shall have the other core.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the runtime starts");
-    let run = Arc::new(Run { wish, bodies, next: AtomicUsize::new(0), start: Instant::now() });
+    let run = Arc::new(Run { wish, bodies, next: AtomicUsize::new(0), due: Semaphore::new(0), start: Instant::now() });
+    if run.wish.rate > 0.0 {
+        let paced = run.clone();
+        thread::spawn(move || paced.pace());
+    }
     let seen = runtime.block_on(all(run.clone()));
     let took = run.start.elapsed().as_secs_f64();
-    let mut waits: Vec<f64> = seen.iter().flat_map(|seen| seen.waits.iter().copied()).collect();
-    waits.sort_by(f64::total_cmp);
+    let sorted = |mut values: Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        values
+    };
+    let waits = sorted(seen.iter().flat_map(|seen| seen.waits.iter().copied()).collect());
+    let late = sorted(seen.iter().flat_map(|seen| seen.late.iter().copied()).collect());
+    if !run.wish.waits.is_empty() {
+        let lines: Vec<String> = waits.iter().map(|wait| format!("{wait:.3}")).collect();
+        std::fs::write(&run.wish.waits, lines.join("\n")).expect("the waits can be written");
+    }
     let mut answers: BTreeMap<String, u64> = BTreeMap::new();
     for (answer, count) in seen.into_iter().flat_map(|seen| seen.answers) {
         *answers.entry(answer).or_default() += count;
     }
-    let at =
-        |share: f64| waits.get(((waits.len() as f64 * share) as usize).min(waits.len().saturating_sub(1))).copied().unwrap_or(f64::NAN);
+    let of = |values: &[f64], share: f64| {
+        let place = (values.len() as f64 * share) as usize;
+        values.get(place.min(values.len().saturating_sub(1))).copied().unwrap_or(0.0)
+    };
+    let at = |share: f64| of(&waits, share);
     let good = waits.len() as f64;
-    let events = if run.wish.door == "get" { 0.0 } else { good * run.wish.batch as f64 };
+    let events = if matches!(run.wish.door.as_str(), "get" | "list") { 0.0 } else { good * run.wish.batch as f64 };
     println!(
-        r#"{{"seconds":{took:.2},"requests":{good},"requests_per_s":{:.0},"events":{events},"events_per_s":{:.0},"p50_ms":{:.2},"p95_ms":{:.2},"p99_ms":{:.2},"max_ms":{:.2},"body_bytes":{:.0},"ran_dry":{},"answers":{}}}"#,
+        r#"{{"seconds":{took:.2},"requests":{good},"requests_per_s":{:.0},"events":{events},"events_per_s":{:.0},"p50_ms":{:.2},"p95_ms":{:.2},"p99_ms":{:.2},"max_ms":{:.2},"late_p99_ms":{:.2},"body_bytes":{:.0},"ran_dry":{},"answers":{}}}"#,
         good / took,
         events / took,
         at(0.5),
         at(0.95),
         at(0.99),
         at(1.0),
+        of(&late, 0.99),
         bytes as f64 / run.bodies.len().max(1) as f64,
         run.wish.rate <= 0.0 && run.next.load(Ordering::Relaxed) >= run.bodies.len(),
         serde_json::to_string(&answers).expect("counts serialize"),
@@ -225,15 +278,21 @@ async fn connection(run: Arc<Run>) -> Seen {
     let end = Duration::from_secs(run.wish.seconds);
     let mut buffer = Vec::with_capacity(4096);
     loop {
+        let paced = run.wish.rate > 0.0;
+        if paced {
+            run.due.acquire().await.expect("it is never closed").forget();
+        }
         let number = run.next.fetch_add(1, Ordering::Relaxed);
         let Some(body) = run.bodies.get(number) else { return seen };
         let mut due = run.start.elapsed();
-        if run.wish.rate > 0.0 {
+        if paced {
             due = Duration::from_secs_f64(number as f64 / run.wish.rate);
-            tokio::time::sleep_until((run.start + due).into()).await;
         }
         if due >= end {
             return seen;
+        }
+        if paced {
+            seen.late.push((run.start.elapsed().saturating_sub(due)).as_secs_f64() * 1000.0);
         }
         let answer = match &mut stream {
             Some(open) => ask(open, body, &mut buffer).await,

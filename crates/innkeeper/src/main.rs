@@ -18,6 +18,9 @@ use web::config::Config;
 use commands::Command;
 use output::Output;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Hosts websites for your customers, and tells you how your customers are.
 #[derive(Parser)]
 #[command(name = "innkeeper", version, about, max_term_width = 100)]

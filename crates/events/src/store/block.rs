@@ -1,6 +1,8 @@
 //! Many events in one row: columns side by side, compressed. What is looked through (heads) is apart from what is only shown (ids,
 //! properties), and properties are in chunks, so that showing one event unpacks few others.
 
+use std::collections::BTreeSet;
+
 use kit::Result;
 
 use super::bytes::{Reader, damaged, put, put_bytes, put_signed};
@@ -75,6 +77,36 @@ pub(super) fn heads(packed: &[u8]) -> Result<Vec<Head>> {
         }
     }
     Ok(heads)
+}
+
+/// The different subjects of some events.
+pub(super) fn pack_subjects(heads: &[Head]) -> Vec<u8> {
+    let mut subjects: Vec<i64> = heads.iter().map(|head| head.subject).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    let mut out = Vec::with_capacity(subjects.len() * 2);
+    let mut last = 0i64;
+    for subject in subjects {
+        put_signed(&mut out, subject.wrapping_sub(last));
+        last = subject;
+    }
+    out
+}
+
+/// Whether any of `wanted` is among packed subjects.
+pub(super) fn has_subject(packed: &[u8], wanted: &BTreeSet<i64>) -> Result<bool> {
+    let (mut reader, mut subject) = (Reader(packed), 0i64);
+    let mut wanted = wanted.iter().peekable();
+    while !reader.0.is_empty() {
+        subject = subject.wrapping_add(reader.take_signed()?);
+        while wanted.next_if(|wanted| **wanted < subject).is_some() {}
+        match wanted.peek() {
+            Some(next) if **next == subject => return Ok(true),
+            Some(_) => {}
+            None => return Ok(false),
+        }
+    }
+    Ok(false)
 }
 
 /// Ids that are UUIDs are 16 bytes that nothing compresses; others are texts.
@@ -241,7 +273,14 @@ mod tests {
             let wanted: Vec<Head> = events.iter().map(|it| it.0).collect();
             let (names, texts): (Vec<&str>, Vec<&str>) = events.iter().map(|it| (it.1.as_str(), it.2.as_str())).unzip();
             let packed = pack(&wanted, &names, &texts, QUICK).unwrap();
-            prop_assert_eq!(heads(&packed.heads).unwrap(), wanted);
+            prop_assert_eq!(&heads(&packed.heads).unwrap(), &wanted);
+            let subjects = pack_subjects(&wanted);
+            for head in wanted.iter().take(5) {
+                for other in [head.subject, head.subject.wrapping_add(1)] {
+                    let there = wanted.iter().any(|head| head.subject == other);
+                    prop_assert_eq!(has_subject(&subjects, &BTreeSet::from([other, i64::MAX])).unwrap(), there || wanted.iter().any(|head| head.subject == i64::MAX));
+                }
+            }
             prop_assert_eq!(ids(&packed.ids).unwrap(), names);
             let mut props = Props::open(&packed.props).unwrap();
             for (at, text) in texts.iter().enumerate() {
@@ -253,6 +292,7 @@ mod tests {
         fn damaged_blocks_are_errors(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = heads(&bytes);
             let _ = ids(&bytes);
+            let _ = has_subject(&bytes, &BTreeSet::from([i64::MAX]));
             if let Ok(mut props) = Props::open(&bytes) {
                 let _ = props.get(3);
             }

@@ -5,14 +5,16 @@ use std::collections::{BTreeSet, HashMap};
 use accounts::{CustomerId, Scope};
 use kit::{Db, Error, Result, Timestamp, from_row, sql};
 
-use super::Filter;
 use super::block::{self, Head, Props};
 use super::period::{self, Period};
 use super::state::padded;
+use super::{Filter, blocks};
 use crate::{Calendar, Day, Event};
 
 /// So many blocks are looked up at a time, without their events.
 const PLACES: i64 = 256;
+/// Of so many blocks it is looked up at a time whose events they hold.
+const LISTS: usize = 64;
 /// Of a customer with more people than this, blocks are not left out by the days on which they did something.
 const MANY_SUBJECTS: usize = 2000;
 /// Blocks may be sorted while they are read: then it begins again.
@@ -181,13 +183,25 @@ async fn find(db: &Db, calendar: &Calendar, wanted: &Wanted, limit: usize) -> Re
     .bind(PLACES);
     loop {
         let places: Vec<Place> = db.all(page).await?;
-        for place in &places {
+        let mut without = BTreeSet::new();
+        let mut may_be_in = places.iter().filter(|place| wanted.may_be_in(place, calendar)).collect::<Vec<_>>().into_iter();
+        let mut looked_up = 0;
+        while let Some(place) = may_be_in.next() {
             // Blocks overlap in time, so all that may hold a newer event than the last of the page are looked through.
             if found.get(limit - 1).is_some_and(|(head, ..)| head.at > place.max_at) {
                 return Ok(Some(found));
             }
-            if !wanted.may_be_in(place, calendar) {
-                continue;
+            if let Some(subjects) = &wanted.subjects {
+                if looked_up == 0 {
+                    let next: Vec<i64> =
+                        std::iter::once(place).chain(may_be_in.as_slice().iter().copied()).map(|place| place.no).take(LISTS).collect();
+                    without = blocks::without(db, &next, subjects).await?;
+                    looked_up = next.len();
+                }
+                looked_up -= 1;
+                if without.contains(&place.no) {
+                    continue;
+                }
             }
             let heads: Option<(Vec<u8>,)> = db.optional(sql("select heads from event_block where no = $1").bind(place.no)).await?;
             let Some((heads,)) = heads else { return Ok(None) };
@@ -200,6 +214,9 @@ async fn find(db: &Db, calendar: &Calendar, wanted: &Wanted, limit: usize) -> Re
             }
         }
         let Some(last) = places.last().filter(|_| places.len() as i64 == PLACES) else { return Ok(Some(found)) };
+        if found.get(limit - 1).is_some_and(|(head, ..)| head.at > last.max_at) {
+            return Ok(Some(found));
+        }
         // An event may have gone from a block that was not read yet to one in the part that was.
         if sorted().await? != before {
             return Ok(None);
