@@ -8,6 +8,7 @@ pub mod actor;
 pub mod audit;
 pub mod customers;
 pub mod invitations;
+pub mod lasting;
 pub mod links;
 pub mod members;
 pub mod names;

@@ -113,7 +113,7 @@ pub async fn serve_if_told() {
         std::process::exit(1);
     });
     kit::log::start(&LogConfig { level: "warn".to_owned(), format: LogFormat::Text }).expect("the log starts");
-    let hosting = stack::open(&told.data, &told.surroundings, &told.options).await;
+    let hosting = stack::open(&told.data, &told.surroundings, &told.options, kit::Clock::System).await;
     let registry: Registry<Hosting> =
         Registry::default().job::<RunOperation>().reconciler(Edge).reconciler(Certificates::default()).reconciler(Deployments);
     let runner = Runner::new(hosting.db.clone(), hosting.clock.clone(), hosting, registry, "test", 6);

@@ -44,6 +44,10 @@ pub struct StackOptions {
     pub data: Option<PathBuf>,
     /// How long a new release is watched, in seconds; not at all when 0.
     pub watch_seconds: u32,
+    /// Megabytes that must be free for a deployment; not looked at when 0.
+    pub min_free_mb: u32,
+    /// Releases that a site keeps; five when absent.
+    pub keep_releases: Option<u32>,
     /// Leaves the jobs to a [`Server`](crate::Server).
     pub idle: bool,
     /// Lets an operation fail after its first or second try, so that a test need not wait for all five.
@@ -93,7 +97,7 @@ impl Stack {
         ports_are_free(&surroundings).await;
         let folder = tempfile::Builder::new().prefix("innkeeper-test-").tempdir().expect("a temporary folder");
         let data = options.data.clone().unwrap_or_else(|| folder.path().to_owned());
-        let hosting = open(&data, &surroundings, &options).await;
+        let hosting = open(&data, &surroundings, &options, Clock::System).await;
         limit_tries(&hosting.db, options.tries).await;
         let customer = add_customer(&hosting, "Test Customer").await;
         let stack =
@@ -106,7 +110,12 @@ impl Stack {
 
     /// The same hosting side as a server finds it that was just started: the same data, nothing in memory.
     pub async fn reopen(&self) -> Hosting {
-        open(&self.data, &self.surroundings, &self.options).await
+        open(&self.data, &self.surroundings, &self.options, Clock::System).await
+    }
+
+    /// The same as a server finds it that is started so much later: its clock stands there.
+    pub async fn later(&self, by: Duration) -> Hosting {
+        open(&self.data, &self.surroundings, &self.options, Clock::manual(self.hosting.clock.now().plus(by))).await
     }
 
     /// Starts a job runner, as a server does.
@@ -302,12 +311,12 @@ fn report(operation: &Operation, steps: &[Step]) {
 }
 
 /// Opens a hosting side on the folder `data` with the test's edge, as a server does.
-pub(crate) async fn open(data: &Path, surroundings: &Surroundings, options: &StackOptions) -> Hosting {
+pub(crate) async fn open(data: &Path, surroundings: &Surroundings, options: &StackOptions, clock: Clock) -> Hosting {
     let db = Db::open_sqlite(&data.join("innkeeper.db")).expect("SQLite opens");
     db.migrate(&migrations()).await.expect("migrations run");
     Hosting::open(Ingredients {
         db,
-        clock: Clock::System,
+        clock,
         key: InstanceKey::load_or_create(&data.join("instance.key")).expect("the instance key"),
         bus: Bus::default(),
         config: HostingConfig {
@@ -317,12 +326,12 @@ pub(crate) async fn open(data: &Path, surroundings: &Surroundings, options: &Sta
             sites_per_customer: options.sites_per_customer.unwrap_or(50),
             parallel_operations: 6,
             parallel_deployments: 2,
-            keep_releases: 5,
+            keep_releases: options.keep_releases.unwrap_or(5),
             drain_seconds: 2,
             watch_seconds: options.watch_seconds,
             webhook_allow_private: Vec::new(),
             build_minutes: 20,
-            min_free_mb: 0,
+            min_free_mb: options.min_free_mb,
             previews_per_site: 3,
             preview_days: 7,
             keep_archives_days: 7,

@@ -24,6 +24,7 @@ pub mod follow_ups;
 mod git;
 mod idempotency;
 mod ingest;
+mod lasting;
 mod limit;
 mod openapi;
 mod operator;

@@ -6,6 +6,7 @@ mod audit;
 mod customers;
 mod house;
 mod invitations;
+mod lasting;
 mod members;
 mod resets;
 mod samples;

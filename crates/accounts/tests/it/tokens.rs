@@ -12,7 +12,7 @@ pub async fn make(house: &House, actor: &Actor, scopes: &str) -> Result<NewlyMad
     make_until(house, actor, scopes, None).await
 }
 
-async fn make_until(house: &House, actor: &Actor, scopes: &str, expires_at: Option<Timestamp>) -> Result<NewlyMade> {
+pub async fn make_until(house: &House, actor: &Actor, scopes: &str, expires_at: Option<Timestamp>) -> Result<NewlyMade> {
     let new = NewToken { name: Label::parse("deploys").unwrap(), scopes: TokenScopes::parse(scopes).unwrap(), expires_at };
     tokens::create(&house.db, &house.clock, actor, actor.member_id().unwrap(), new).await
 }

@@ -92,9 +92,20 @@ async fn verdict<T>(hosting: &Hosting, outcome: Result<T>, what: &str) -> Result
         Ok(value) => Ok(value),
         Err(error) => {
             hosting.runtime.ping().await?;
-            Err(Error::conflict(format!("{what}: {}", error.public_message())))
+            tracing::info!("{what}: {error}");
+            Err(Error::conflict(format!("{what}: {}", without_the_command(&error.public_message()))))
         }
     }
+}
+
+/// What a command of ours said when it failed. Customers read it: the command itself names folders of the server, and nobody but
+/// whoever runs that can do something with it.
+fn without_the_command(message: &str) -> String {
+    let rest = message.strip_prefix('`').unwrap_or_default();
+    if let Some((_, said)) = rest.split_once("` failed (") {
+        return said.replacen("): ", ": ", 1).trim_end_matches([':', ' ']).to_owned();
+    }
+    rest.split_once("` did not end").map_or_else(|| message.to_owned(), |(_, limit)| format!("it did not end{limit}"))
 }
 
 /// Starts the containers of the new release beside those that serve, and waits until each passes its health check.
@@ -359,6 +370,8 @@ pub(crate) async fn record_first_release(hosting: &Hosting, site: &Site) -> Resu
 
 #[cfg(test)]
 mod tests {
+    use kit::exec::Command;
+
     use super::*;
 
     #[test]
@@ -398,5 +411,18 @@ mod tests {
         assert_eq!(names, [".env", "README", "docker-compose.yaml", "www"]);
         assert_eq!(std::fs::read_to_string(into.join(".env")).unwrap(), "ours");
         assert!(into.join("www/new").is_file() && !into.join("www/old").exists());
+    }
+
+    #[tokio::test]
+    async fn what_a_command_said_is_told_without_its_arguments() {
+        let said = |outcome: Result<kit::exec::Output>| without_the_command(&outcome.unwrap_err().public_message());
+        let failed = said(Command::new("env").args(["sh", "-c", "echo no way today >&2; exit 3", "/srv/innkeeper"]).run().await);
+        assert_eq!(failed, "exit status: 3: no way today");
+        assert_eq!(said(Command::new("false").arg("/srv/innkeeper").run().await), "exit status: 1");
+        let late = said(Command::new("sleep").arg("20").timeout(Duration::from_millis(100)).run().await);
+        assert_eq!(late, "it did not end within 100ms and was stopped");
+        for other in ["Docker does not answer", "`", "`x` is not there", ""] {
+            assert_eq!(without_the_command(other), other);
+        }
     }
 }

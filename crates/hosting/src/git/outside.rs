@@ -2,6 +2,7 @@
 
 use kit::secrets::Secret;
 use kit::{Error, Result};
+use tracing::warn;
 
 use super::providers::{NewRepository, Place, ProviderKind, Registered, Webhook};
 use super::repositories::{self, Repository};
@@ -48,6 +49,40 @@ pub async fn register_webhook(hosting: &Hosting, site: &Site, secret: &str) -> R
             Ok(Some(format!("{name} cannot reach {} ({why}); pushes are noticed within some minutes instead", webhook.url)))
         }
         Registered::NotNeeded => Ok(None),
+    }
+}
+
+/// Takes the webhook from the site's repository, which stays where it is; says what became of it, where that is at a provider.
+///
+/// A provider that is away or does not let us is no reason to keep a site: what it then goes on to deliver is refused.
+pub async fn remove_webhook(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
+    let Some(repository) = repositories::outside(&hosting.db, &site.id).await? else { return Ok(None) };
+    let (name, url, bare) = (repository.provider.title(), webhook_url(hosting), hosting.repository(site));
+    let place = Place { bare: &bare, repository: &repository };
+    let removed = async { hosting.providers.of(repository.provider)?.remove_webhook(place, &url).await }.await;
+    match removed {
+        Ok(()) => {
+            repositories::save_webhook(&hosting.db, &site.id, None).await?;
+            Ok(Some(format!("{name} tells of pushes no more; the repository {} stays there", repository.full_name)))
+        }
+        Err(error) => {
+            warn!(site.id = %site.id, "the webhook of site `{}` could not be removed: {error}", site.id);
+            let why = error.public_message();
+            Ok(Some(format!("the repository {} and its webhook stay: {why}; remove the webhook there by hand", repository.full_name)))
+        }
+    }
+}
+
+/// Gives a restored site its webhook again; without it pushes are noticed by looking, so nothing that goes wrong outside is a reason
+/// not to restore.
+pub async fn register_webhook_again(hosting: &Hosting, site: &Site) -> Result<Option<String>> {
+    let secret = site.open_secrets(&hosting.key)?.webhook_secret;
+    match register_webhook(hosting, site, &secret).await {
+        Err(error) => {
+            warn!(site.id = %site.id, "the webhook of site `{}` could not be set again: {error}", site.id);
+            Ok(Some(format!("pushes are noticed within some minutes: {}", error.public_message())))
+        }
+        told => told,
     }
 }
 

@@ -152,6 +152,22 @@ pub fn is_one(secret: &str) -> bool {
     secret.starts_with(PREFIX)
 }
 
+/// Whether the deploy token by which the actor was recognised still stands; other actors have none.
+pub async fn still_opens(db: &Db, actor: &Actor) -> Result<bool> {
+    let How::Key { id, .. } = actor.how() else { return Ok(true) };
+    let found: Option<(SiteTokenId,)> = db
+        .optional(
+            sql("select t.id
+                 from site_token t
+                 join site on site.id = t.site_id
+                 join customer on customer.id = site.customer_id
+                 where t.id = $1 and customer.suspended_at is null")
+            .bind(id),
+        )
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Whom a secret acts as, and on which site alone; `None` when it is no (longer a) deploy token or the customer is suspended.
 pub async fn authenticate(db: &Db, clock: &Clock, client: &Client, secret: &str) -> Result<Option<(Actor, SiteId)>> {
     if !is_one(secret) || secret.len() != PREFIX.len() + LENGTH {

@@ -298,8 +298,9 @@ async fn tell_failures(hosting: &Hosting, mailer: &Mailer, site: &SiteId) -> Res
         .await
 }
 
-/// Deletes deliveries that are too old to be of use. Returns how many.
+/// Deletes deliveries that are too old to be of use, and secrets of webhooks that were replaced. Returns how many deliveries.
 pub async fn sweep(db: &Db, clock: &Clock) -> Result<u64> {
+    webhooks::forget_old_secrets(db, clock.now()).await?;
     // Ids are ordered by time, so the primary key serves as the index.
     let first_kept = DeliveryId::new(&Clock::manual(clock.now().minus(KEPT)));
     let (first_kept, _random) = first_kept.as_str().split_at(DeliveryId::PREFIX.len() + 9);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use accounts::CustomerId;
 use kit::fetch::{Answered, NotSent, Url};
 use kit::jobs::{self, Attempt, Enqueue, Job};
-use kit::secrets::hmac_sha256_hex;
+use kit::secrets::{Secret, hmac_sha256_hex};
 use kit::{Result, Timestamp, sql};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -133,13 +133,16 @@ async fn send(hosting: &Hosting, webhook: &Webhook, delivery: &Delivery) -> Resu
         fields.insert("sent_at".to_owned(), at.rfc3339().into());
     }
     let body = body.to_string().into_bytes();
-    let signature = hmac_sha256_hex(webhook.secret(&hosting.key)?.reveal(), &body);
-    let headers = [
+    let signed_with = |secret: Secret| format!("sha256={}", hmac_sha256_hex(secret.reveal(), &body));
+    let mut headers = vec![
         ("user-agent", "Innkeeper-Webhook/1".to_owned()),
         ("x-innkeeper-event", delivery.event.as_str().to_owned()),
         ("x-innkeeper-delivery", delivery.id.to_string()),
-        ("x-innkeeper-signature-256", format!("sha256={signature}")),
+        ("x-innkeeper-signature-256", signed_with(webhook.secret(&hosting.key)?)),
     ];
+    if let Some(old) = webhook.old_secret(&hosting.key, at)? {
+        headers.push(("x-innkeeper-signature-256-old", signed_with(old)));
+    }
     let url = webhook.url(&hosting.key)?;
     let url = Url::parse(url.reveal())?;
     let begun = Instant::now();

@@ -1,5 +1,7 @@
 //! Outgoing webhooks of a site: where to, about what, and whether they are sent.
 
+use std::time::Duration;
+
 use accounts::audit::{self, Entry};
 use accounts::{Actor, Permission, Scope};
 use kit::db::{FromValue, Value};
@@ -13,6 +15,8 @@ use crate::{Hosting, adopt};
 
 /// More webhooks than this a site does not have.
 const MOST: i64 = 10;
+/// A secret that was replaced goes on signing for so long.
+pub const OLD_SECRET_FOR: Duration = Duration::from_secs(86_400);
 /// After so many deliveries in a row that were given up, a webhook is stopped.
 pub(super) const PATIENCE: i64 = 5;
 
@@ -122,6 +126,10 @@ pub struct Webhook {
     url: String,
     /// Sealed: see [`Webhook::secret`].
     secret: String,
+    /// Sealed: see [`Webhook::old_secret`].
+    old_secret: Option<String>,
+    /// Until when the secret before this one signs as well.
+    pub old_secret_until: Option<Timestamp>,
     /// What it is told of.
     pub events: WebhookEvents,
     /// Whether it is sent.
@@ -138,10 +146,24 @@ pub struct Webhook {
     pub updated_at: Timestamp,
 }
 
-from_row!(Webhook { id, site_id, url, secret, events, state, note, failures, created_by, created_at, updated_at });
+from_row!(Webhook {
+    id,
+    site_id,
+    url,
+    secret,
+    old_secret,
+    old_secret_until,
+    events,
+    state,
+    note,
+    failures,
+    created_by,
+    created_at,
+    updated_at
+});
 
-const COLUMNS: &str =
-    "select id, site_id, url, secret, events, state, note, failures, created_by, created_at, updated_at from outgoing_webhook";
+const COLUMNS: &str = "select id, site_id, url, secret, old_secret, old_secret_until, events, state, note, failures,
+                              created_by, created_at, updated_at from outgoing_webhook";
 
 impl Webhook {
     /// Where it is sent to. For whoever may change it: with many receivers the address is the secret.
@@ -157,6 +179,17 @@ impl Webhook {
 
     pub(super) fn secret(&self, key: &InstanceKey) -> Result<Secret> {
         key.open(&format!("outgoing_webhook.secret:{}", self.id), &self.secret)
+    }
+
+    /// The secret before this one, as long as it signs as well.
+    pub(super) fn old_secret(&self, key: &InstanceKey, now: Timestamp) -> Result<Option<Secret>> {
+        let sealed = self.old_secret.as_ref().filter(|_| self.signs_with_old_secret(now));
+        sealed.map(|sealed| key.open(&format!("outgoing_webhook.secret:{}", self.id), sealed)).transpose()
+    }
+
+    /// Whether the secret before this one still signs.
+    pub fn signs_with_old_secret(&self, now: Timestamp) -> bool {
+        self.old_secret_until.is_some_and(|until| until > now)
     }
 }
 
@@ -185,7 +218,7 @@ pub struct WebhookChange {
     pub active: Option<bool>,
 }
 
-/// A new webhook, and what signs its deliveries: shown this once.
+/// A webhook and the new secret that signs its deliveries: shown this once.
 #[derive(Debug)]
 pub struct MadeWebhook {
     /// The webhook.
@@ -307,6 +340,41 @@ pub async fn change(hosting: &Hosting, actor: &Actor, site: &SiteId, id: &Webhoo
         .await?;
     deliveries::signal(hosting, site);
     Ok(webhook)
+}
+
+/// Gives a webhook of a site of the actor's scope another secret, shown this once. The one before signs beside it for
+/// [`OLD_SECRET_FOR`], so that the receiver can be changed without losing a delivery.
+pub async fn replace_secret(hosting: &Hosting, actor: &Actor, site: &SiteId, id: &WebhookId) -> Result<MadeWebhook> {
+    actor.may(Permission::WriteSites)?;
+    let url = get(&hosting.db, &actor.scope(), site, id).await?.url(&hosting.key)?;
+    let secret = Secret::new(random_alphanumeric(43));
+    let sealed = hosting.key.seal(&format!("outgoing_webhook.secret:{id}"), secret.reveal());
+    let now = hosting.clock.now();
+    let webhook = hosting
+        .db
+        .write(async |tx| {
+            let (site, before) = get_in(&tx, &actor.scope(), site, id).await?;
+            tx.execute(
+                sql("update outgoing_webhook set old_secret = secret, old_secret_until = $3, secret = $2, updated_at = $4 where id = $1")
+                    .bind(id)
+                    .bind(&sealed)
+                    .bind(now.plus(OLD_SECRET_FOR))
+                    .bind(now),
+            )
+            .await?;
+            told(&tx, hosting, actor, &site, "site.webhook_secret", id, url.reveal(), &before.events).await?;
+            tx.one(sql(COLUMNS).and("where id = $1").bind(id)).await
+        })
+        .await?;
+    deliveries::signal(hosting, site);
+    Ok(MadeWebhook { webhook, secret })
+}
+
+/// Forgets secrets that were replaced and sign no more.
+pub(super) async fn forget_old_secrets(db: &Db, now: Timestamp) -> Result<()> {
+    db.execute(sql("update outgoing_webhook set old_secret = null, old_secret_until = null where old_secret_until <= $1").bind(now))
+        .await
+        .map(|_| ())
 }
 
 /// Removes a webhook of a site of the actor's scope, with its deliveries.

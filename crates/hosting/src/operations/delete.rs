@@ -4,12 +4,14 @@ use kit::words::counted;
 use kit::{Error, Result};
 
 use crate::edge::{Reason, Target};
+use crate::git::outside;
 use crate::runtime::ServiceState;
 use crate::sites::Site;
 use crate::{Hosting, archive, files, previews, runtime};
 
-pub(super) const STEPS: &[&str] = &["previews", "holding", "dump", "files", "stop", "pack", "containers", "unroute", "remove", "record"];
-pub(super) const DISCARD_STEPS: &[&str] = &["unroute", "containers", "remove", "record"];
+pub(super) const STEPS: &[&str] =
+    &["previews", "holding", "dump", "files", "stop", "pack", "unhook", "containers", "unroute", "remove", "record"];
+pub(super) const DISCARD_STEPS: &[&str] = &["unhook", "unroute", "containers", "remove", "record"];
 
 pub(super) async fn step(hosting: &Hosting, site: &Site, name: &str) -> Result<Option<String>> {
     match name {
@@ -27,6 +29,7 @@ pub(super) async fn step(hosting: &Hosting, site: &Site, name: &str) -> Result<O
             Ok(None)
         }
         "pack" => archive::pack(hosting, site).await,
+        "unhook" => outside::remove_webhook(hosting, site).await,
         "previews" => previews::remove_all_of(hosting, site).await,
         "containers" => containers(hosting, site).await.map(|()| None),
         "unroute" => hosting.proxy.remove_route(site).await.map(|()| None),

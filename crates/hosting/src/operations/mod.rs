@@ -200,6 +200,7 @@ pub fn title(step: &str) -> &'static str {
         "files" => "Save uploaded files",
         "pack" => "Archive folder and repository",
         "containers" => "Remove containers, volumes and network",
+        "unhook" => "Take the webhook away",
         "unroute" => "Remove the route",
         "remove" => "Remove folder and repository",
         "unpack" => "Unpack the archive",

@@ -4,11 +4,12 @@ use kit::{Error, Result};
 
 use super::create;
 use crate::environment::start;
+use crate::git::outside;
 use crate::sites::{self, Site};
 use crate::{Hosting, archive, files, runtime};
 
 pub(super) const STEPS: &[&str] =
-    &["unpack", "environment", "compose", "address", "build", "database", "uploads", "start", "route", "certificate", "record"];
+    &["unpack", "environment", "compose", "address", "build", "database", "uploads", "start", "route", "certificate", "webhook", "record"];
 
 pub(super) async fn step(hosting: &Hosting, site: &Site, name: &str) -> Result<Option<String>> {
     match name {
@@ -32,6 +33,7 @@ pub(super) async fn step(hosting: &Hosting, site: &Site, name: &str) -> Result<O
         "start" => create::start(hosting, site).await,
         "route" => create::route(hosting, site).await,
         "certificate" => create::certificate(hosting, site).await,
+        "webhook" => outside::register_webhook_again(hosting, site).await,
         "record" => {
             let recorded = create::record(hosting, site).await?;
             // Only now: until here the archive was the only copy.

@@ -232,7 +232,8 @@ fn parse_kind(text: &str) -> Result<Kind> {
 
 fn confirmed(app: &App, site: &Site) -> Result<bool> {
     let days = counted(app.config.hosting.keep_archives_days, "day");
-    eprint!("Delete `{}` ({})? It can be restored for {days}. Type its address to go on: ", site.name, site.domain);
+    let stays = site.outside_url.as_ref().map(|url| format!(" Its repository {url} stays where it is.")).unwrap_or_default();
+    eprint!("Delete `{}` ({})? It can be restored for {days}.{stays} Type its address to go on: ", site.name, site.domain);
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(line.trim() == site.domain.as_str())

@@ -66,6 +66,7 @@ pub fn routes(all: Routes) -> Routes {
         .api_create(Access::May(Permission::WriteSites), routes!(outgoing::create))
         .api(Access::May(Permission::WriteSites), routes!(outgoing::change))
         .api(Access::May(Permission::WriteSites), routes!(outgoing::remove))
+        .api(Access::May(Permission::WriteSites), routes!(outgoing::replace_secret))
         .api(Access::May(Permission::WriteSites), routes!(outgoing::test))
         .api(Access::May(Permission::ReadSites), routes!(outgoing::list_deliveries))
         .api(Access::May(Permission::WriteSites), routes!(outgoing::again))

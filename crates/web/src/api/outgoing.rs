@@ -48,6 +48,8 @@ pub struct Shown {
     state: String,
     /// Why it was stopped.
     note: Option<String>,
+    /// Until when the secret before the present one signs as well; `null` when it does not.
+    old_secret_until: Option<String>,
     created_by: String,
     created_at: String,
     updated_at: String,
@@ -65,6 +67,7 @@ impl Shown {
             events: webhook.events.iter().map(|event| event.to_string()).collect(),
             state: webhook.state.to_string(),
             note: webhook.note.clone(),
+            old_secret_until: webhook.old_secret_until.filter(|_| webhook.signs_with_old_secret(app.clock.now())).map(|at| at.rfc3339()),
             created_by: webhook.created_by.clone(),
             created_at: webhook.created_at.rfc3339(),
             updated_at: webhook.updated_at.rfc3339(),
@@ -84,7 +87,7 @@ pub struct CreateWebhook {
     events: Vec<String>,
 }
 
-/// The new webhook. Its secret is in this answer and nowhere else.
+/// A webhook with its new secret, which is in this answer and nowhere else.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MadeWebhook {
     #[serde(flatten)]
@@ -225,6 +228,24 @@ pub async fn change(
     let changed = webhooks::change(&app.hosting, &actor, &id, &webhook, &change).await?;
     changed::audit(&app, Some(&site.customer_id));
     Ok(Json(Shown::of(&app, &actor, &changed)?))
+}
+
+/// Gives a webhook another secret.
+///
+/// From now on `X-Innkeeper-Signature-256` is made with it. For a day the secret before it signs as well, in
+/// `X-Innkeeper-Signature-256-Old`, so that the receiver can be changed without losing a delivery.
+#[utoipa::path(post, path = "/api/sites/{app_id}/webhooks/{webhook}/secret", tag = "Outgoing webhooks",
+    params(("app_id" = String, Path, description = "The site"), ("webhook" = String, Path, description = "Its id")),
+    responses((status = 200, description = "The webhook and its new secret, shown this once", body = MadeWebhook)))]
+pub async fn replace_secret(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path((id, webhook)): Path<(SiteId, WebhookId)>,
+) -> Answer<Json<MadeWebhook>> {
+    let site = sites::get(&app.db, &actor.scope(), &id).await?;
+    let made = webhooks::replace_secret(&app.hosting, &actor, &id, &webhook).await?;
+    changed::audit(&app, Some(&site.customer_id));
+    Ok(Json(MadeWebhook { webhook: Shown::of(&app, &actor, &made.webhook)?, secret: made.secret.reveal().to_owned() }))
 }
 
 /// Removes a webhook.

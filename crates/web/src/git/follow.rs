@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use accounts::Scope;
+use accounts::{Actor, Scope};
 use hosting::deployments::{self, Deployment, DeploymentId, log};
+use hosting::git::tokens;
 use hosting::{Site, operations};
 use kit::Result;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::Instant;
+use tracing::warn;
 
 use super::push::say;
 use super::stream::Out;
 use super::words::Talk;
 use crate::app::App;
+use crate::lasting::is_let_in;
 
 /// Looked at after so long even if no signal came: it may be at work in another process.
 const BEAT: Duration = Duration::from_secs(1);
@@ -21,14 +24,17 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Silence after which proxies are shown that the connection lives.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// Tells of a deployment until it has its verdict, the client goes, or the longest wait is over.
-pub async fn deployment(app: &App, site: &Site, id: &DeploymentId, out: &Out) -> Result<()> {
+/// Tells of a deployment until it has its verdict, the client goes, what they signed in with is revoked, or the longest wait is over.
+pub async fn deployment(app: &App, actor: &Actor, site: &Site, id: &DeploymentId, out: &Out) -> Result<()> {
     let link = app.config.server.public_url.link(&format!("/sites/{}/deployments/{id}", site.id));
     let mut talk = Talk::new(link, app.hosting.url(site));
     let (room, mut signals) = (format!("site:{}", site.id), app.bus.subscribe());
     let longest = Duration::from_secs(60 * u64::from(app.hosting.config.push_wait_minutes));
     let (begun, mut last_said) = (Instant::now(), Instant::now());
     loop {
+        if !may_go_on(app, actor).await {
+            return say(out, &talk.ends_with_the_right_to_it()).await;
+        }
         let (deployment, lines) = look(app, site, id, &mut talk).await?;
         if !lines.is_empty() {
             say(out, &lines).await?;
@@ -47,6 +53,17 @@ pub async fn deployment(app: &App, site: &Site, id: &DeploymentId, out: &Out) ->
             () = next_signal(&mut signals, &room) => tokio::time::sleep(PAUSE).await,
             () = tokio::time::sleep(BEAT) => {}
             () = out.gone() => return Ok(()),
+        }
+    }
+}
+
+/// Whether whoever pushed could push again.
+async fn may_go_on(app: &App, actor: &Actor) -> bool {
+    match tokens::still_opens(&app.db, actor).await {
+        Ok(still) => still && is_let_in(app, actor).await,
+        Err(error) => {
+            warn!("whether a deploy token still stands cannot be looked up: {error}");
+            false
         }
     }
 }

@@ -114,7 +114,7 @@ impl Push {
             }
             Ok(Outcome::Nothing) => Ok(()),
             Ok(Outcome::StoredOnly(why)) => say(out, &words::stored_only(&why, &deployments(app, site))).await,
-            Ok(Outcome::Deployment(id)) => follow::deployment(app, site, &id, out).await,
+            Ok(Outcome::Deployment(id)) => follow::deployment(app, &self.actor, site, &id, out).await,
             Err(_) => say(out, &words::unsettled(&deployments(app, site))).await,
         }
     }

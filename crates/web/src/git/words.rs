@@ -105,6 +105,15 @@ impl Talk {
         lines
     }
 
+    /// When the token or the member is no more.
+    pub fn ends_with_the_right_to_it(&self) -> Vec<String> {
+        vec![
+            String::new(),
+            "What you signed in with is not valid any more, so this ends here; the deployment goes on:".to_owned(),
+            format!("  {}", self.link),
+        ]
+    }
+
     /// After the longest wait.
     pub fn goes_on_without_us(&self) -> Vec<String> {
         vec![

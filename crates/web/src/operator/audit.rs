@@ -149,6 +149,7 @@ fn deed(action: &str) -> Markup {
         "site.environment_reveal" => "Looked at the value of a variable",
         "site.webhook_add" => "Added a webhook",
         "site.webhook_change" => "Changed a webhook",
+        "site.webhook_secret" => "Gave a webhook another secret",
         "site.webhook_pause" => "Paused a webhook",
         "site.webhook_resume" => "Resumed a webhook",
         "site.webhook_remove" => "Removed a webhook",

@@ -78,6 +78,7 @@ pub fn routes(routes: Routes) -> Routes {
         .get("/sites/{app}/notifications/new", write, site::notifications::form)
         .get("/sites/{app}/notifications/{webhook}", read, site::notifications::hook)
         .post("/sites/{app}/notifications/{webhook}/change", write, site::notifications::change)
+        .post("/sites/{app}/notifications/{webhook}/secret", write, site::notifications::replace_secret)
         .post("/sites/{app}/notifications/{webhook}/pause", write, site::notifications::pause)
         .post("/sites/{app}/notifications/{webhook}/resume", write, site::notifications::resume)
         .post("/sites/{app}/notifications/{webhook}/remove", write, site::notifications::remove)

@@ -17,6 +17,8 @@ use crate::{Hosting, files, templates};
 const JUST_ASKED_FOR: Duration = Duration::from_secs(3 * 3600);
 /// Stages are the builder's cache: one that is older helps no one.
 const STAGES_FOR: Duration = Duration::from_secs(7 * 86_400);
+/// What older engines call an image without a name.
+const NAMELESS: &str = "<none>:<none>";
 /// A stage that goes uncovers the one it was built on; no Dockerfile has more steps.
 const MOST_ROUNDS: usize = 200;
 
@@ -59,16 +61,17 @@ pub(super) async fn unused(hosting: &Hosting) -> Result<usize> {
 /// Removes stages and steps of builds of ours that no image is built on.
 pub(super) async fn stages(hosting: &Hosting, age: Age) -> Result<usize> {
     let label = format!("{STAGE_LABEL}={}", hosting.edge.project);
+    // What nothing is built on now may be the ground of the next step of a build that is at work.
+    let is_building = !hosting.builds_at_work.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
     let oldest = match age {
-        Age::Old => hosting.clock.now().minus(STAGES_FOR).0 / 1000,
-        Age::Any => i64::MAX,
+        Age::Any if !is_building => i64::MAX,
+        Age::Any | Age::Old => hosting.clock.now().minus(STAGES_FOR).0 / 1000,
     };
     let mut removed = 0;
     for _ in 0..MOST_ROUNDS {
         let mut this_round = 0;
         for stage in hosting.runtime.images(&label, true).await? {
-            // A name may have been given to it since it was listed: then this takes the name only of an id, which Docker refuses.
-            if stage.created < oldest && stage.repo_tags.is_empty() {
+            if stage.created < oldest && stage.repo_tags.iter().all(|name| name == NAMELESS) {
                 this_round += usize::from(hosting.runtime.remove_image(&stage.id, false).await?);
             }
         }

@@ -55,6 +55,11 @@ impl Reply {
         Err(Error::conflict(format!("{} does not let us {doing}: {why}", self.name)))
     }
 
+    /// That it is done, or was not there to begin with.
+    pub(super) fn gone(self, doing: &str) -> Result<()> {
+        if self.status == 404 { Ok(()) } else { self.good(doing).map(|_| ()) }
+    }
+
     /// What the provider says is wrong.
     pub(super) fn complaint(&self) -> String {
         let text = |pointer: &str| self.body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);

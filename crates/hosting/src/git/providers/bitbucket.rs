@@ -10,6 +10,7 @@ use super::api::Api;
 use super::settings::BitbucketConfig;
 use super::transport::{self, Access};
 use super::{Address, CommitStatus, NewRepository, Place, Provider, Registered, StatusState, Webhook, basic};
+use crate::git::repositories::Repository;
 
 /// Bitbucket Cloud with a token.
 pub(super) struct Bitbucket {
@@ -88,11 +89,7 @@ impl Bitbucket {
         let present = self.api.ask(Method::GET, &format!("{path}?pagelen=100"), None).await?.good("see its webhooks")?;
         let ours = present["values"].as_array().into_iter().flatten().find(|hook| hook["url"].as_str() == Some(&webhook.url));
         let reply = match ours.and_then(|hook| hook["uuid"].as_str()) {
-            Some(id) => {
-                // The braces of their ids are no part of a path.
-                let id = id.replace('{', "%7B").replace('}', "%7D");
-                self.api.ask(Method::PUT, &format!("{path}/{id}"), Some(&wish)).await?
-            }
+            Some(id) => self.api.ask(Method::PUT, &format!("{path}/{}", in_path(id)), Some(&wish)).await?,
             None => self.api.ask(Method::POST, &path, Some(&wish)).await?,
         };
         if reply.status == 400 && reply.complaint().to_lowercase().contains("url") {
@@ -101,6 +98,28 @@ impl Bitbucket {
         let hook = reply.good("set its webhook")?;
         Ok(Registered::As(hook["uuid"].as_str().unwrap_or_default().to_owned()))
     }
+
+    async fn unhook(&self, repository: &Repository, url: &str) -> Result<()> {
+        let path = format!("/repositories/{}/hooks", repository.full_name);
+        let reply = self.api.ask(Method::GET, &format!("{path}?pagelen=100"), None).await?;
+        if reply.status == 404 {
+            return Ok(());
+        }
+        let present = reply.good("see its webhooks")?;
+        for hook in present["values"].as_array().into_iter().flatten() {
+            let Some(id) = hook["uuid"].as_str() else { continue };
+            // By its address as well: an interrupted try may have made one without noting its id.
+            if repository.webhook_id.as_deref() == Some(id) || hook["url"].as_str() == Some(url) {
+                self.api.ask(Method::DELETE, &format!("{path}/{}", in_path(id)), None).await?.gone("remove its webhook")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The braces of their ids are no part of a path.
+fn in_path(id: &str) -> String {
+    id.replace('{', "%7B").replace('}', "%7D")
 }
 
 impl Provider for Bitbucket {
@@ -114,6 +133,10 @@ impl Provider for Bitbucket {
 
     fn register_webhook<'a>(&'a self, place: Place<'a>, webhook: &'a Webhook) -> BoxFuture<'a, Result<Registered>> {
         Box::pin(self.hook(&place.repository.full_name, webhook))
+    }
+
+    fn remove_webhook<'a>(&'a self, place: Place<'a>, url: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.unhook(place.repository, url))
     }
 
     fn fetch<'a>(&'a self, place: Place<'a>, branch: &'a str, commit: &'a str) -> BoxFuture<'a, Result<()>> {

@@ -22,6 +22,10 @@ impl Provider for Embedded {
         Box::pin(async { Ok(Registered::NotNeeded) })
     }
 
+    fn remove_webhook<'a>(&'a self, _place: Place<'a>, _url: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn fetch<'a>(&'a self, place: Place<'a>, _branch: &'a str, commit: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             match git::has_commit(place.bare, commit).await {

@@ -10,6 +10,7 @@ use super::api::{Api, Reply};
 use super::settings::GithubConfig;
 use super::transport::{self, Access};
 use super::{Address, CommitStatus, NewRepository, Place, Provider, Registered, StatusState, Webhook, basic};
+use crate::git::repositories::Repository;
 
 /// GitHub with a token.
 pub(super) struct Github {
@@ -94,6 +95,23 @@ impl Github {
         };
         registered(reply)
     }
+
+    async fn unhook(&self, repository: &Repository, url: &str) -> Result<()> {
+        let path = format!("/repos/{}/hooks", repository.full_name);
+        let reply = self.api.ask(Method::GET, &format!("{path}?per_page=100"), None).await?;
+        if reply.status == 404 {
+            return Ok(());
+        }
+        let present = reply.good("see its webhooks")?;
+        for hook in present.as_array().into_iter().flatten() {
+            let Some(id) = hook["id"].as_u64() else { continue };
+            // By its address as well: an interrupted try may have made one without noting its id.
+            if repository.webhook_id.as_deref() == Some(id.to_string().as_str()) || hook["config"]["url"].as_str() == Some(url) {
+                self.api.ask(Method::DELETE, &format!("{path}/{id}"), None).await?.gone("remove its webhook")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn registered(reply: Reply) -> Result<Registered> {
@@ -116,6 +134,10 @@ impl Provider for Github {
 
     fn register_webhook<'a>(&'a self, place: Place<'a>, webhook: &'a Webhook) -> BoxFuture<'a, Result<Registered>> {
         Box::pin(self.hook(&place.repository.full_name, webhook))
+    }
+
+    fn remove_webhook<'a>(&'a self, place: Place<'a>, url: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.unhook(place.repository, url))
     }
 
     fn fetch<'a>(&'a self, place: Place<'a>, branch: &'a str, commit: &'a str) -> BoxFuture<'a, Result<()>> {

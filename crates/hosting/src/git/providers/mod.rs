@@ -131,6 +131,8 @@ pub trait Provider: Send + Sync {
     fn push_first<'a>(&'a self, place: Place<'a>, commit: &'a str) -> BoxFuture<'a, Result<()>>;
     /// Makes the repository's webhook as it should be.
     fn register_webhook<'a>(&'a self, place: Place<'a>, webhook: &'a Webhook) -> BoxFuture<'a, Result<Registered>>;
+    /// Takes away what [`Provider::register_webhook`] made; nothing to take away is no error, nor is a repository that is gone.
+    fn remove_webhook<'a>(&'a self, place: Place<'a>, url: &'a str) -> BoxFuture<'a, Result<()>>;
     /// Brings exactly this commit, with its history, into the bare repository.
     fn fetch<'a>(&'a self, place: Place<'a>, branch: &'a str, commit: &'a str) -> BoxFuture<'a, Result<()>>;
     /// What a branch is at; none while it does not exist.

@@ -27,7 +27,11 @@ impl Received {
     }
 
     pub fn is_signed_with(&self, secret: &str) -> bool {
-        self.header("X-Innkeeper-Signature-256") == format!("sha256={}", hmac_by_hand(secret.as_bytes(), self.body.as_bytes()))
+        self.is_signed_in("X-Innkeeper-Signature-256", secret)
+    }
+
+    pub fn is_signed_in(&self, header: &str, secret: &str) -> bool {
+        self.header(header) == format!("sha256={}", hmac_by_hand(secret.as_bytes(), self.body.as_bytes()))
     }
 }
 

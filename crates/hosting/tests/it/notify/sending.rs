@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use accounts::Actor;
+use accounts::{Actor, AuditQuery, audit};
 use hosting::deployments::DeploymentState;
 use hosting::notify::deliveries::{self, Delivery, DeliveryState, Try};
 use hosting::notify::webhooks::{self, MadeWebhook, NewWebhook, WebhookChange, WebhookEvents, WebhookState};
@@ -102,6 +102,54 @@ async fn a_delivery_says_what_happened_and_proves_who_says_so() {
         assert_eq!(of("deployment.failed").json()["deployment"], *deployment);
         assert_eq!(of("deployment.failed").header("x-innkeeper-delivery"), again.id.as_str());
         assert!(of("test").is_signed_with(scene.made.secret.reveal()) && of("test").json()["deployment"].is_null());
+    }
+}
+
+#[tokio::test]
+async fn a_replaced_secret_signs_beside_the_new_one_for_a_day() {
+    const OLD: &str = "X-Innkeeper-Signature-256-Old";
+    for house in lenient_houses().await {
+        let hosting = &house.hosting;
+        let receiver = Receiver::start(&[BAD, OK], Duration::ZERO).await;
+        let scene = scene(&house, &receiver).await;
+        let (site, hook, first) = (&scene.site.id, &scene.made.webhook.id, scene.made.secret.reveal());
+        // On its way when the secret is replaced: the next try is signed with both.
+        deployed(hosting, &scene.actor, &scene.site, DeploymentState::Failed, None).await;
+        work(hosting).await;
+        assert!(receiver.received()[0].is_signed_with(first) && receiver.received()[0].header(OLD).is_empty());
+        let second = webhooks::replace_secret(hosting, &scene.actor, site, hook).await.unwrap();
+        let until = hosting.clock.now().plus(Duration::from_secs(86_400));
+        assert_eq!((second.secret.reveal().len(), second.webhook.old_secret_until), (43, Some(until)), "{}", house.on());
+        hosting.clock.advance(Duration::from_secs(60));
+        work(hosting).await;
+        let tried = &receiver.received()[1];
+        assert!(tried.is_signed_with(second.secret.reveal()) && tried.is_signed_in(OLD, first), "{}", tried.head);
+
+        // Replaced again: the one before signs, and no older one.
+        let third = webhooks::replace_secret(hosting, &scene.actor, site, hook).await.unwrap();
+        deliveries::test(hosting, &scene.actor, site, hook).await.unwrap();
+        work(hosting).await;
+        let tried = &receiver.received()[2];
+        assert!(tried.is_signed_with(third.secret.reveal()) && tried.is_signed_in(OLD, second.secret.reveal()), "{}", tried.head);
+
+        // A day later it is over, whether or not somebody has swept; then nothing is left of it.
+        hosting.clock.advance(Duration::from_secs(86_400));
+        deliveries::test(hosting, &scene.actor, site, hook).await.unwrap();
+        work(hosting).await;
+        let tried = &receiver.received()[3];
+        assert!(tried.is_signed_with(third.secret.reveal()) && tried.header(OLD).is_empty(), "{}", tried.head);
+        let kept = "select cast(count(*) as bigint) from outgoing_webhook where old_secret is not null";
+        assert_eq!(house.test.count(kept).await, 1);
+        hosting::notify::sweep(&hosting.db, &hosting.clock).await.unwrap();
+        assert_eq!(house.test.count(kept).await, 0, "{}", house.on());
+        // Sealed as it lies there, and named in the log without its words.
+        let fourth = webhooks::replace_secret(hosting, &scene.actor, site, hook).await.unwrap();
+        let rows: (String, String) = hosting.db.one(sql("select secret, old_secret from outgoing_webhook")).await.unwrap();
+        let log = format!("{:?}", audit::list(&hosting.db, &Actor::cli(), &AuditQuery::default()).await.unwrap().items);
+        for secret in [third.secret.reveal(), fourth.secret.reveal()] {
+            assert!(!rows.0.contains(secret) && !rows.1.contains(secret) && !log.contains(secret));
+        }
+        assert_eq!(log.matches("site.webhook_secret").count(), 3, "{}", house.on());
     }
 }
 

@@ -31,6 +31,7 @@ async fn webhooks_of_another_customer_do_not_exist() {
                 webhooks::change(hosting, &bob, site, &made.id, &WebhookChange { active: Some(false), ..WebhookChange::default() })
                     .await
                     .err(),
+                webhooks::replace_secret(hosting, &bob, site, &made.id).await.err(),
                 webhooks::remove(hosting, &bob, site, &made.id).await.err(),
                 deliveries::list(&hosting.db, &bob.scope(), at, None, 10).await.err(),
                 deliveries::get(&hosting.db, &bob.scope(), at, &delivery.id).await.err(),

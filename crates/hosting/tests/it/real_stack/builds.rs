@@ -1,6 +1,6 @@
 //! Builds of what customers push, by the real engine: what goes wrong in one stays in it, and ends when nobody waits for it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -32,7 +32,12 @@ pub(super) struct Yard {
 
 impl Yard {
     pub(super) async fn new(settings: impl Fn(&mut HostingConfig)) -> Yard {
-        let house = real_house(PROJECT, None, settings).await;
+        Yard::within(None, settings).await
+    }
+
+    /// The same in a data folder of the test's own.
+    pub(super) async fn within(data: Option<&Path>, settings: impl Fn(&mut HostingConfig)) -> Yard {
+        let house = real_house(PROJECT, data, settings).await;
         // What an earlier run left, which failed: it would be taken for this one's.
         Reconciler::<Hosting>::reconcile(&Deployments, house.hosting.clone()).await.unwrap();
         let (customer, actor) = house.customer("acme").await;
@@ -59,7 +64,7 @@ impl Yard {
         self.build_from(&self.sources(alert, &random_base32(8))).await
     }
 
-    pub(super) async fn build_from(&self, folder: &std::path::Path) -> kit::Result<Vec<String>> {
+    pub(super) async fn build_from(&self, folder: &Path) -> kit::Result<Vec<String>> {
         let template = templates::find(Kind::Portfolio).unwrap();
         let log = LogWriter::open(self.hosting(), &self.site, &self.id).await?;
         let (images, _) = images_of(self.hosting(), &self.site, template, folder, &log).await?;
@@ -94,7 +99,7 @@ impl Yard {
 }
 
 /// Containers of builds of ours, by the control groups that they are in.
-fn containers_at_work() -> Vec<String> {
+pub(super) fn containers_at_work() -> Vec<String> {
     let mut found = Vec::new();
     for group in groups() {
         let Ok(entries) = std::fs::read_dir(&group) else { continue };
@@ -105,13 +110,13 @@ fn containers_at_work() -> Vec<String> {
 }
 
 fn groups() -> Vec<PathBuf> {
-    let root = if std::path::Path::new("/sys/fs/cgroup/pids").is_dir() { "/sys/fs/cgroup/pids" } else { "/sys/fs/cgroup" };
+    let root = if Path::new("/sys/fs/cgroup/pids").is_dir() { "/sys/fs/cgroup/pids" } else { "/sys/fs/cgroup" };
     let prefix = format!("innkeeper.build.{}.", PROJECT.replace('-', "_"));
     let entries = std::fs::read_dir(root).unwrap().flatten();
     entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)).map(|entry| entry.path()).collect()
 }
 
-async fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) -> Duration {
+pub(super) async fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) -> Duration {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < limit, "not within {limit:?}: {what}");

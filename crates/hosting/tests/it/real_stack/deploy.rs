@@ -18,12 +18,12 @@ use tokio::task::JoinHandle;
 use super::{WHOLE, docker, held_by_docker};
 
 /// The api's front door, answering with a header of the test's own.
-fn api_with(mark: &str) -> String {
+pub(super) fn api_with(mark: &str) -> String {
     let own = include_str!("../../../../../templates/base/api/public/index.php");
     own.replacen("require", &format!("header('X-Mark: {mark}');\nrequire"), 1)
 }
 
-async fn mark_of(stack: &Stack, site: &Site) -> String {
+pub(super) async fn mark_of(stack: &Stack, site: &Site) -> String {
     let answer = stack.browser(site).get(stack.url(site, "/api/health")).send().await.unwrap();
     answer.headers().get("x-mark").map(|mark| mark.to_str().unwrap().to_owned()).unwrap_or_default()
 }
@@ -135,6 +135,28 @@ async fn pushes_go_live_unnoticed_fail_harmlessly_and_can_be_taken_back() {
     assert_eq!(failed, 0);
     let same = docker(&["inspect", "--format", "{{.Id}} {{.State.StartedAt}}", &site.container("db")]).await;
     assert_eq!(same, database, "the database is left alone");
+    stack.tear_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_never_gets_healthy_is_given_up_and_nobody_notices() {
+    let stack = Stack::start().await;
+    let site = stack.site("Ada", "ada").await;
+    let first = stack.reload(&site.id).await.unwrap().release_id;
+    let visitors = Visitors::come(&stack, &site, 2);
+    // It starts, migrates, answers everything, and says of itself that it is ill.
+    let ill = "if ($_SERVER['REQUEST_URI'] === '/health') { http_response_code(500); exit; }\nrequire";
+    let own = include_str!("../../../../../templates/base/api/public/index.php").replacen("require", ill, 1);
+    let commit = stack.commit(&site, "main", &[("api/public/index.php", &own)]).await;
+    let deployment = stack.deploy(&site, &commit).await;
+    assert_eq!(deployment.state, DeploymentState::Failed);
+    let error = deployment.error.unwrap();
+    assert!(error.contains("api") && error.contains("health"), "{error}");
+    assert_eq!(stack.step(&site.id, "start_beside").await.state, StepState::Failed);
+    assert_eq!(stack.reload(&site.id).await.unwrap().release_id, first);
+    assert_eq!(held_by_docker(&site).await, WHOLE);
+    let (asked, failed) = visitors.leave().await;
+    assert!(asked > 200 && failed == 0, "{failed} of {asked} failed");
     stack.tear_down().await;
 }
 

@@ -12,6 +12,7 @@ use hosting::git::deliveries::{self, Incoming, Payload};
 use hosting::git::heads::Heads;
 use hosting::git::outside;
 use hosting::git::providers::ProviderKind;
+use hosting::operations::OperationKind;
 use hosting::sites::{self, Site};
 use hosting::{BitbucketConfig, GithubConfig, Hosting, git};
 use kit::jobs::Reconciler;
@@ -156,6 +157,74 @@ async fn bitbucket_does_all_of_it_too() {
     assert_eq!(deployments_of(&house, &site).await, [("push".to_owned(), "running".to_owned(), pushed.clone())]);
     let shown = stand_in.asked("POST", &format!("/commit/{pushed}/statuses/build"));
     assert_eq!((&shown[0].body["state"], &shown[0].body["key"]), (&json!("INPROGRESS"), &json!("innkeeper")));
+}
+
+#[tokio::test]
+async fn a_deleted_site_takes_its_webhook_along_and_a_restored_one_has_it_again() {
+    for kind in [ProviderKind::Github, ProviderKind::Bitbucket] {
+        let stand_in = StandIn::start().await;
+        let (house, site) = house_at(&stand_in, kind).await;
+        make(&house, &site).await.unwrap();
+        let name = stand_in.only_repository();
+        let theirs = "https://example.com/a-hook-of-theirs";
+        stand_in.hook(&name, theirs);
+        let urls = || {
+            let url = |hook: &Value| hook["url"].as_str().or(hook["config"]["url"].as_str()).unwrap().to_owned();
+            stand_in.hooks_of(&name).iter().map(url).collect::<Vec<_>>()
+        };
+        let noted = async || {
+            let (id,): (Option<String>,) = house.hosting.db.one(sql("select webhook_id from site_repository")).await.unwrap();
+            id
+        };
+        assert_eq!(urls().len(), 2);
+
+        // What the provider does not allow keeps nobody's site: it is said, and remembered.
+        let hooks: &'static str = Box::leak(format!("/{name}/hooks").into_boxed_str());
+        for (status, body) in [(403, json!({ "message": "Must have admin rights" })), (401, json!({})), (502, json!({}))] {
+            stand_in.fail(Failure { path_ends: hooks, status, headers: &[], body });
+            let words = outside::remove_webhook(&house.hosting, &site).await.unwrap().unwrap();
+            assert!(words.starts_with(&format!("the repository {name} and its webhook stay: ")), "{words}");
+            assert!(noted().await.is_some() && urls().len() == 2, "{status}");
+        }
+
+        let words = outside::remove_webhook(&house.hosting, &site).await.unwrap().unwrap();
+        assert_eq!(words, format!("{} tells of pushes no more; the repository {name} stays there", kind.title()));
+        assert_eq!((urls(), noted().await), (vec![theirs.to_owned()], None));
+        assert!(git::head(&stand_in.bare(&name)).await.is_ok());
+        // Interrupted and done again.
+        outside::remove_webhook(&house.hosting, &site).await.unwrap();
+        assert_eq!(urls(), [theirs]);
+
+        // Restored while the provider is away: pushes are found by looking. Later it is there again, with the site's own secret.
+        stand_in.fail(Failure { path_ends: hooks, status: 502, headers: &[], body: json!({}) });
+        let words = outside::register_webhook_again(&house.hosting, &site).await.unwrap().unwrap();
+        assert!(words.starts_with("pushes are noticed within some minutes: ") && noted().await.is_none(), "{words}");
+        outside::register_webhook_again(&house.hosting, &site).await.unwrap();
+        assert!(noted().await.is_some());
+        let ours = stand_in.hooks_of(&name).into_iter().find(|hook| hook["id"] != json!(77)).unwrap();
+        assert!([&ours["secret"], &ours["config"]["secret"]].contains(&&json!(SECRET)), "{ours}");
+        // Our address has changed since it was made: it is known by its id.
+        stand_in.change_hooks(&name, |hook| {
+            let at = if kind == ProviderKind::Github { &mut hook["config"]["url"] } else { &mut hook["url"] };
+            if *at != json!(theirs) {
+                *at = json!("https://before.test/hook");
+            }
+        });
+        outside::remove_webhook(&house.hosting, &site).await.unwrap();
+        assert_eq!(urls().len(), 1);
+
+        // The repository was removed there: nothing is in the way, and nothing is left to do.
+        outside::register_webhook_again(&house.hosting, &site).await.unwrap();
+        stand_in.remove(&name);
+        let words = outside::remove_webhook(&house.hosting, &site).await.unwrap().unwrap();
+        assert!(words.contains("tells of pushes no more") && noted().await.is_none(), "{words}");
+    }
+    // All of it happens in a deletion, once everything is saved, in a site that is given up, and in a restore.
+    let at = |kind: OperationKind, step: &str| kind.steps().iter().position(|it| *it == step).unwrap();
+    assert!(at(OperationKind::Delete, "unhook") > at(OperationKind::Delete, "pack"));
+    assert!(at(OperationKind::Delete, "unhook") < at(OperationKind::Delete, "remove"));
+    assert_eq!(at(OperationKind::Discard, "unhook"), 0);
+    assert!(at(OperationKind::Restore, "webhook") > at(OperationKind::Restore, "unpack"));
 }
 
 #[tokio::test]

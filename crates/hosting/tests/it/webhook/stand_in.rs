@@ -206,6 +206,11 @@ impl StandIn {
                 let known = self.state.lock().unwrap().descriptions.contains_key(&full_name);
                 if known { (200, self.shown(&full_name)) } else { (404, json!({ "message": "Not Found" })) }
             }
+            (_, ["repos" | "repositories", owner, name, "hooks", ..])
+                if !self.state.lock().unwrap().descriptions.contains_key(&format!("{owner}/{name}")) =>
+            {
+                (404, json!({ "message": "Not Found" }))
+            }
             (_, ["repos" | "repositories", owner, name, "hooks", rest @ ..]) => self.hooks(request, &format!("{owner}/{name}"), rest, body),
             ("GET", ["repos", owner, name, "git", "ref", "heads", branch]) => match self.head(&format!("{owner}/{name}"), branch).await {
                 Some(sha) => (200, json!({ "ref": format!("refs/heads/{branch}"), "object": { "type": "commit", "sha": sha } })),
@@ -255,8 +260,33 @@ impl StandIn {
                 }
                 (200, hook.clone())
             }
+            ("DELETE", [id]) => {
+                let id = id.replace("%7B", "{").replace("%7D", "}");
+                let before = hooks.len();
+                hooks.retain(|hook| hook["id"].as_u64() != id.parse::<u64>().ok() && hook["uuid"] != json!(id));
+                if hooks.len() < before { (204, Value::Null) } else { (404, json!({ "message": "Not Found" })) }
+            }
             _ => (404, Value::Null),
         }
+    }
+
+    /// Makes a webhook as another person does.
+    pub fn hook(&self, full_name: &str, url: &str) {
+        let mut state = self.state.lock().unwrap();
+        let hook = json!({ "id": 77, "uuid": "{hook-77}", "url": url, "config": { "url": url } });
+        state.hooks.entry(full_name.to_owned()).or_default().push(hook);
+    }
+
+    /// Changes webhooks of a repository.
+    pub fn change_hooks(&self, full_name: &str, change: impl Fn(&mut Value)) {
+        self.state.lock().unwrap().hooks.get_mut(full_name).unwrap().iter_mut().for_each(change);
+    }
+
+    /// Removes a repository with all that hung on it.
+    pub fn remove(&self, full_name: &str) {
+        let mut state = self.state.lock().unwrap();
+        state.descriptions.remove(full_name);
+        state.hooks.remove(full_name);
     }
 
     /// The webhooks of a repository.

@@ -20,6 +20,7 @@ use utoipa::IntoParams;
 use super::super::container::caller_of;
 use crate::app::App;
 use crate::extract::{Path, Query};
+use crate::lasting::while_let_in;
 use crate::limit::PerMinute;
 use crate::portal;
 use crate::respond::Answer;
@@ -47,7 +48,7 @@ pub struct Part {
 ///
 /// Plain text, one line each: time, step, words. With `follow=true` it goes on until the verdict, which is the last line. With
 /// `Accept: text/event-stream` the lines come as events (`line`, at the end `verdict`), whose `id` is where to go on from; a client that
-/// reconnects with `Last-Event-ID` misses nothing. Secrets are replaced by `[redacted:…]`. 60 times a minute.
+/// reconnects with `Last-Event-ID` misses nothing. Both end without a verdict when the token is revoked or the session ends. Secrets are replaced by `[redacted:…]`. 60 times a minute.
 #[utoipa::path(get, path = "/api/deployments/{deployment_id}/log", tag = "Deployments",
     params(("deployment_id" = String, Path, description = "Its id"), Part),
     responses((status = 200, description = "The log", body = String, content_type = "text/plain",
@@ -71,7 +72,7 @@ pub async fn log(
         return Ok((headers, portal::deployment_log_as_text(&lines)).into_response());
     }
     let grown = deployments::follow(&app.hosting, &actor.scope(), &id, from, Until::Verdict, LIFE).await?;
-    let parts = grown.filter_map(move |growth| {
+    let parts = while_let_in(&app, &actor, grown).filter_map(move |growth| {
         let part = growth.inspect_err(|error| warn!("a log that is followed cannot be read: {error}")).ok();
         ready(part.map(|growth| Ok::<Bytes, Infallible>(if is_events { events(&growth) } else { lines(&growth) }.into())))
     });

@@ -1,5 +1,6 @@
 //! A deleted site: what happened, and until when it can be brought back.
 
+use hosting::git::repositories::Repository;
 use maud::{Markup, html};
 use ui::button::{self, Button, Kind};
 use ui::card::{self, Card, Empty};
@@ -10,14 +11,17 @@ use super::Facts;
 use crate::app::App;
 use crate::portal::words;
 
-pub(super) fn card(app: &App, facts: &Facts) -> Markup {
+/// `outside` is its repository, where that is at a provider.
+pub(super) fn card(app: &App, facts: &Facts, outside: Option<&Repository>) -> Markup {
     let until = words::restorable_until(&app.hosting, &facts.site);
     let by = facts.newest.as_ref().map(|(operation, _)| format!(" by {}", operation.requested_by)).unwrap_or_default();
     let when = facts.site.archived_at.map(|at| format::date(at.0)).unwrap_or_default();
     let text = format!(
-        "Deleted on {when}{by}. Its pages, uploads, database and repository are kept until {}: {}.",
+        "Deleted on {when}{by}. Its pages, uploads, database and {} are kept until {}: {}.{}",
+        if outside.is_some() { "a copy of its repository" } else { "repository" },
         format::date_time(until.0),
-        words::time_left(until, facts.now)
+        words::time_left(until, facts.now),
+        outside.map(what_stays).unwrap_or_default()
     );
     let restore = PostButton {
         action: &facts.action("restore"),
@@ -36,4 +40,14 @@ pub(super) fn card(app: &App, facts: &Facts) -> Markup {
         }),
         ..Card::default()
     })
+}
+
+fn what_stays(repository: &Repository) -> String {
+    let (name, provider) = (&repository.full_name, repository.provider.title());
+    match repository.webhook_id {
+        Some(_) => {
+            format!(" The repository {name} stays at {provider}, and so does its webhook, which could not be taken away: remove it there.")
+        }
+        None => format!(" The repository {name} stays at {provider}."),
+    }
 }

@@ -49,14 +49,19 @@ fn delete(app: &App, facts: &Facts) -> Markup {
     let days = counted(app.hosting.config.keep_archives_days, "day");
     let kept = format!("It can be restored for {days}; after that it is gone for good.");
     let address = format!("The address {} stops answering", facts.site.domain);
+    let text = match &facts.site.outside_url {
+        Some(url) => format!("{kept} The repository {url} stays where it is; pushes to it deploy nothing any more."),
+        None => kept.clone(),
+    };
+    let repository = if facts.site.outside_url.is_some() { "The webhook of its repository" } else { "The repository with its history" };
     dialog::danger_action(
         "Delete the site",
         &kept,
         Confirm {
             id: "delete-site",
             title: &format!("Delete {}?", facts.site.name.as_str()),
-            text: &kept,
-            loses: &[&address, "All pages, uploads, messages and the database", "The repository with its history"],
+            text: &text,
+            loses: &[&address, "All pages, uploads, messages and the database", repository],
             type_name: facts.site.name.as_str(),
             action: &facts.action("delete"),
             button: "Delete",

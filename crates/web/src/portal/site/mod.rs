@@ -28,6 +28,7 @@ use accounts::{Actor, Customer, Permission, customers};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use hosting::git::repositories;
 use hosting::operations::{self, Operation, OperationKind, OperationState, Step};
 use hosting::probes::{self, Standing};
 use hosting::templates::Kind;
@@ -226,7 +227,10 @@ async fn show(app: &App, actor: &Actor, view: View, id: &SiteId, left: Left) -> 
     let facts = Facts::gather(app, actor, id).await?;
     let below = match facts.layout() {
         Layout::Steps => Markup::default(),
-        Layout::Archived => archived::card(app, &facts),
+        Layout::Archived => {
+            let outside = repositories::outside(&app.db, id).await?;
+            archived::card(app, &facts, outside.as_ref())
+        }
         Layout::Whole { is_busy, .. } => {
             let history = operations::history(&app.db, &actor.scope(), id).await?;
             let report = health::Report::gather(app, actor, &facts).await?;

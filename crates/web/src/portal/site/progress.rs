@@ -144,10 +144,10 @@ fn ways_on(facts: &Facts, operation: &Operation) -> Markup {
             (dialog::confirm_dialog(Confirm {
                 id: "give-up",
                 title: &format!("Give up {}?", facts.site.name.as_str()),
-                text: if facts.site.is_preview() {
-                    "The preview was never finished. The branch stays in the repository."
-                } else {
-                    "The site was never finished. Its address becomes free again."
+                text: &match &facts.site.outside_url {
+                    _ if facts.site.is_preview() => "The preview was never finished. The branch stays in the repository.".to_owned(),
+                    Some(url) => format!("The site was never finished. Its address becomes free again; the repository {url} stays where it is."),
+                    None => "The site was never finished. Its address becomes free again.".to_owned(),
                 },
                 loses: &["Everything that has been made of it so far"],
                 action: &facts.action("discard"),

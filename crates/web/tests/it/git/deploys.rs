@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use accounts::Actor;
 use hosting::git::pushes;
+use hosting::git::tokens::{self, TokenAccess};
 use kit::sql;
 
 use super::{House, house, house_with, set_state};
@@ -204,4 +206,31 @@ async fn a_push_whose_end_nobody_saw_is_deployed_after_all_and_only_once() {
     assert_eq!(pushes::settle_the_lost(hosting).await.unwrap(), 1);
     assert_eq!(house.count("select cast(count(*) as bigint) from site_push where state = 'refused'").await, 1);
     assert_eq!(house.count("select cast(count(*) as bigint) from deployment").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_whose_token_is_revoked_is_told_nothing_more_and_the_deployment_goes_on() {
+    let house = house().await;
+    let made = house.made(TokenAccess::Push).await;
+    let url = house.url("ci", made.secret.reveal());
+    house.clone_into("work").await;
+    let commit = house.commit("work", "index.html", b"new", "A new face").await;
+    let revoke = async {
+        let (id, operation) = deployment_of(&house, &commit).await;
+        step(&house, &operation, "checkout", "done", 200).await;
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        tokens::revoke(&house.test.app.hosting, &Actor::cli(), &house.site.id, &made.id).await.unwrap();
+        // Said after it: for whoever may still read it.
+        log(&house, &id, "1\tbuild\tnot for the one who pushed\n");
+        id
+    };
+    let begun = std::time::Instant::now();
+    let push = ["push", &url, "main"];
+    let (said, id) = tokio::join!(house.git("work", &push), revoke);
+    let text = said.fine();
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert!(text.contains("Check out the commit") && text.contains("not valid any more, so this ends here"), "{text}");
+    assert!(text.contains(&format!("/deployments/{id}")) && !text.contains("not for the one who pushed"), "{text}");
+    let (state,): (String,) = house.test.app.db.one(sql("select state from deployment where id = $1").bind(&id)).await.unwrap();
+    assert_eq!(state, "running");
 }

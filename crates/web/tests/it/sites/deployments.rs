@@ -6,7 +6,7 @@ use hosting::deployments::DeploymentId;
 use hosting::sites::ReleaseId;
 use hosting::{Site, SiteId};
 use kit::sql;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use web::testing::{TestApp, TestMember};
 
@@ -495,6 +495,39 @@ async fn whoever_follows_gets_lines_as_they_come_and_the_verdict_last() {
         house.test.get(&path).by(&house.owner).header("accept", "text/event-stream").header("last-event-id", &last["next"].to_string());
     let resumed = resumed.send().await.text;
     assert!(!resumed.contains("event: line") && resumed.contains("event: verdict"), "{resumed}");
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_right_to_read_it() {
+    let house = House::new().await;
+    let id = house.deploy().await;
+    house.says(&id, "checkout", "commit abc");
+    let token = house.test.token(&house.owner, "sites:read").await;
+    let by_token = house.test.get(&format!("/api/deployments/{id}/log?follow=true")).token(&token);
+    let by_token_as_events = house.test.get(&format!("/api/deployments/{id}/log")).token(&token).header("accept", "text/event-stream");
+    let page = format!("/sites/{}/deployments/{id}/log/follow?from=0", house.id);
+    let other = house.test.sign_in_again(&house.owner.id).await;
+    let by_session = house.test.get(&page).header("cookie", &other);
+    let begun = std::time::Instant::now();
+    let (text, events, beats, ()) = tokio::join!(by_token.send(), by_token_as_events.send(), by_session.send(), async {
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        let listed = house.get("/api/tokens").await;
+        let path = format!("/api/tokens/{}", listed["items"][0]["id"].as_str().unwrap());
+        assert_eq!(house.test.ask(Method::DELETE, &path).by(&house.owner).send().await.status, 204);
+        // The session that was begun last signs out.
+        let ended = sql("delete from session where id = (select max(id) from session)");
+        assert_eq!(house.test.app.db.execute(ended).await.unwrap(), 1);
+        house.says(&id, "build", "not for them");
+    });
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    for (what, reply) in [("text", &text), ("events", &events), ("page", &beats)] {
+        assert_eq!(reply.status, 200, "{what}");
+        assert!(reply.text.contains("commit abc") && !reply.text.contains("not for them"), "{what}: {}", reply.text);
+        assert!(!reply.text.contains("verdict") && !reply.text.contains("\"over\":true"), "{what}: {}", reply.text);
+    }
+    // Whoever is still let in reads on.
+    assert!(house.test.get(&format!("/api/deployments/{id}/log")).by(&house.owner).send().await.text.contains("not for them"));
+    assert_eq!(house.test.get(&format!("/api/deployments/{id}/log?follow=true")).token(&token).send().await.status, 401);
 }
 
 #[tokio::test]

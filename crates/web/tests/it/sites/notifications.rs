@@ -90,6 +90,31 @@ async fn a_wrong_address_is_said_beside_its_field() {
 }
 
 #[tokio::test]
+async fn a_new_secret_is_shown_once_and_the_old_one_said_to_go() {
+    let test = TestApp::start().await;
+    let owner = owner(&test).await;
+    let site = served(&test, &owner).await;
+    let (page, _) = add(&test, &owner, &site).await;
+    assert!(test.get(&page).by(&owner).send().await.text.contains("Make a new secret?"));
+    let made = test.post(&format!("{page}/secret")).by(&owner).form(&[]).send().await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    assert!(made.text.contains("Copy its secret now") && made.text.contains("X-Innkeeper-Signature-256-Old"), "{}", made.text);
+    let api = format!("/api/sites/{site}/webhooks/{}", id_of(&page));
+    let again = test.post(&format!("{api}/secret")).by(&owner).send().await.json();
+    let secret = again["secret"].as_str().unwrap();
+    let until = test.app.clock.now().plus(std::time::Duration::from_secs(86_400)).rfc3339();
+    assert_eq!((secret.len(), again["old_secret_until"].as_str()), (43, Some(until.as_str())), "{again}");
+    assert!(!made.text.contains(secret), "each time another one");
+    let shown = test.get(&page).by(&owner).send().await.text;
+    assert!(shown.contains("with the secret before it too") && !shown.contains(secret), "{shown}");
+    let listed = test.get(&format!("/api/sites/{site}/webhooks")).by(&owner).send().await;
+    assert!(!listed.text.contains(secret) && listed.json()["items"][0]["old_secret_until"] == until.as_str());
+    test.app.clock.advance(std::time::Duration::from_secs(86_400));
+    let shown = test.get(&page).by(&owner).send().await.text;
+    assert!(!shown.contains("with the secret before it too"), "{shown}");
+}
+
+#[tokio::test]
 async fn a_webhook_is_tested_paused_resumed_and_removed() {
     let test = TestApp::start().await;
     let owner = owner(&test).await;

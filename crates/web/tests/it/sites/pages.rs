@@ -202,6 +202,33 @@ async fn a_site_is_stopped_started_and_deleted_from_its_page() {
 }
 
 #[tokio::test]
+async fn a_repository_at_a_provider_is_said_to_stay_before_and_after_a_deletion() {
+    let test = TestApp::start().await;
+    let owner = owner(&test).await;
+    let id = new_site(&test, &owner, "Atelier").await;
+    settle(&test, &id, "active").await;
+    let page = async || test.get(&format!("/sites/{id}")).by(&owner).send().await.text;
+    let ours = page().await;
+    assert!(ours.contains("The repository with its history") && !ours.contains("stays where it is"));
+    let row = sql("insert into site_repository (site_id, provider, full_name, name_key, clone_url, web_url, webhook_id, created_at)
+                   values ($1, 'github', $2, 'x', 'https://git.test/inn/atelier.git', 'https://git.test/inn/atelier', '7', 1)");
+    test.app.db.execute(row.bind(&id).bind("inn/<b>atelier")).await.unwrap();
+    let theirs = page().await;
+    assert!(
+        theirs.contains("The repository https://git.test/inn/atelier.git stays where it is")
+            && theirs.contains("The webhook of its repository")
+    );
+    assert!(!theirs.contains("The repository with its history"));
+
+    settle(&test, &id, "archived").await;
+    let deleted = page().await;
+    assert!(deleted.contains("inn/&lt;b&gt;atelier stays at GitHub, and so does its webhook, which could not be taken away"), "{deleted}");
+    test.app.db.execute(sql("update site_repository set webhook_id = null")).await.unwrap();
+    let deleted = page().await;
+    assert!(deleted.contains("inn/&lt;b&gt;atelier stays at GitHub.") && !deleted.contains("could not be taken away"), "{deleted}");
+}
+
+#[tokio::test]
 async fn a_name_that_does_not_fit_is_shown_beside_its_field() {
     let test = TestApp::start().await;
     let owner = owner(&test).await;

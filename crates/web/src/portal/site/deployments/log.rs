@@ -24,6 +24,7 @@ use ui::{field, format, icon};
 use super::one;
 use crate::app::App;
 use crate::extract::{Path, Query};
+use crate::lasting::while_let_in;
 use crate::portal::to;
 use crate::respond::Answer;
 use crate::routes::Caller;
@@ -220,7 +221,7 @@ pub async fn follow(
 ) -> Answer {
     one::of_site(&app, &actor, &site, &id).await?;
     let grown = deployments::follow(&app.hosting, &actor.scope(), &id, asked.from, Until::LastLine, LIFE).await?;
-    let beats = grown.filter_map(async |growth| match growth {
+    let beats = while_let_in(&app, &actor, grown).filter_map(async |growth| match growth {
         Ok(growth) => Some(Ok::<_, Infallible>(beat(&growth))),
         Err(error) => {
             // The connection ends; whoever still looks asks again, and is told.

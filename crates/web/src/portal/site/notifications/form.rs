@@ -4,13 +4,14 @@ use axum::extract::State;
 use axum::response::Response;
 use hosting::notify::webhooks::{self, MadeWebhook, NewWebhook, WebhookEvent, WebhookEvents};
 use hosting::{Site, SiteId};
-use kit::{Error, Result};
+use kit::{Error, Result, Timestamp};
 use maud::{Markup, html};
 use ui::button;
 use ui::card::{self, Card};
 use ui::copy;
 use ui::field::{self, Field};
 use ui::form;
+use ui::format;
 use ui::page::Page;
 
 use super::{crumbs, list_of, page_of, site_of, words};
@@ -93,7 +94,7 @@ pub async fn create(
     match outcome {
         Ok(made) => {
             changed::audit(&app, Some(&site.customer_id));
-            Ok(show_secret(view, &site, &made, &made.webhook.host(&app.key)?))
+            Ok(show_secret(view, &site, &made, &made.webhook.host(&app.key)?, app.clock.now()))
         }
         Err(error) => {
             let complaint = Complaint::from(error)?;
@@ -119,7 +120,8 @@ fn show(view: View, site: &Site, typed: &Typed, complaint: &Complaint) -> Respon
     })
 }
 
-fn show_secret(view: View, site: &Site, made: &MadeWebhook, host: &str) -> Response {
+/// Shows a new secret, this once.
+pub(super) fn show_secret(view: View, site: &Site, made: &MadeWebhook, host: &str, now: Timestamp) -> Response {
     let list = list_of(&site.id);
     view.page(Page {
         title: "Copy its secret now",
@@ -131,6 +133,12 @@ fn show_secret(view: View, site: &Site, made: &MadeWebhook, host: &str) -> Respo
                 p {
                     "Each message carries the header " code { "X-Innkeeper-Signature-256" } ": an HMAC-SHA-256 of its body with this secret. "
                     "Check it, so that nobody else can tell your program about deployments."
+                }
+                @if let Some(until) = made.webhook.old_secret_until.filter(|_| made.webhook.signs_with_old_secret(now)) {
+                    p {
+                        "Until " (format::date_time(until.0)) " UTC the secret before it signs as well, in " code { "X-Innkeeper-Signature-256-Old" }
+                        ": accept either of them until your program knows the new one. What it refuses meanwhile is sent again later."
+                    }
                 }
                 (copy::secret_once("Secret", made.secret.reveal()))
                 (button::link_primary(&page_of(&site.id, &made.webhook.id), "Done"))

@@ -20,7 +20,7 @@ use ui::page::Page;
 use ui::table::{self, Column, Pager, Row, Table};
 use ui::{badge, copy, format, icon};
 
-use super::form::{Typed, fields};
+use super::form::{Typed, fields, show_secret};
 use super::{BEAT, crumbs, list_of, page_of, site_of, words};
 use crate::api;
 use crate::app::App;
@@ -214,7 +214,15 @@ fn facts_card(facts: &Facts) -> Markup {
         card::kv(&[
             ("Added by", html! { (facts.hook.created_by) }),
             ("Added", html! { (format::date(facts.hook.created_at.0)) }),
-            ("Signed with", html! { "HMAC-SHA-256, in " code { "X-Innkeeper-Signature-256" } }),
+            (
+                "Signed with",
+                html! {
+                    "HMAC-SHA-256, in " code { "X-Innkeeper-Signature-256" }
+                    @if let Some(until) = facts.hook.old_secret_until.filter(|_| facts.hook.signs_with_old_secret(facts.now)) {
+                        p.hint { "Until " (format::date_time(until.0)) " UTC with the secret before it too, in " code { "X-Innkeeper-Signature-256-Old" } }
+                    }
+                },
+            ),
             ("Webhook id", copy::copy_field("Webhook id", facts.hook.id.as_str())),
         ]),
     )
@@ -230,6 +238,15 @@ fn danger(facts: &Facts) -> Markup {
         button: "Remove webhook",
         ..Confirm::default()
     };
+    let secret = Confirm {
+        id: "new-secret",
+        title: "Make a new secret?",
+        text: "The new one is shown once and signs from now on. For a day the old one signs as well, in a header of its own.",
+        loses: &["A program that checks only X-Innkeeper-Signature-256 refuses what is sent until it knows the new secret"],
+        action: &format!("{}/secret", facts.page()),
+        button: "New secret",
+        ..Confirm::default()
+    };
     let pause = PostButton {
         action: &format!("{}/pause", facts.page()),
         button: Button { label: "Pause", busy: "Pausing…", ..Button::default() },
@@ -239,6 +256,7 @@ fn danger(facts: &Facts) -> Markup {
         @if facts.hook.state == WebhookState::Active {
             (dialog::danger_row("Pause", "Nothing is sent until it is resumed.", form::post_button(pause)))
         }
+        (dialog::danger_action("Secret", "For when it got into the wrong hands, or is lost.", secret))
         (dialog::danger_action("Remove", "The address is told of nothing more.", remove))
     })
 }
@@ -270,6 +288,19 @@ pub async fn change(
             show(&app, &actor, view, &facts, &Asked::default(), Some((&typed, &complaint))).await
         }
     }
+}
+
+/// Makes another secret and shows it, this once.
+pub async fn replace_secret(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    view: View,
+    Path((id, hook)): Path<(SiteId, WebhookId)>,
+) -> Answer {
+    let site = site_of(&app, &actor, &id).await?;
+    let made = webhooks::replace_secret(&app.hosting, &actor, &id, &hook).await?;
+    changed::audit(&app, Some(&site.customer_id));
+    Ok(show_secret(view, &site, &made, &made.webhook.host(&app.key)?, app.clock.now()))
 }
 
 /// Sends nothing for a while.

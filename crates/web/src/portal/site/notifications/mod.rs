@@ -23,7 +23,7 @@ use ui::{badge, format, icon};
 
 pub use delivery::{again, page as delivery};
 pub use form::{create, form};
-pub use hook::{change, page as hook, pause, remove, resume, test};
+pub use hook::{change, page as hook, pause, remove, replace_secret, resume, test};
 
 use super::tabs::{self, SiteTab};
 use crate::app::App;

@@ -27,6 +27,7 @@ use ui::{field, format, icon};
 use crate::app::App;
 use crate::extract::{Path, Query};
 use crate::frame::View;
+use crate::lasting::while_let_in;
 use crate::portal::to;
 use crate::respond::{Answer, sentence};
 use crate::routes::Caller;
@@ -201,7 +202,7 @@ pub async fn follow(State(app): State<App>, Caller(actor): Caller, Path(id): Pat
     }
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let beats = logs::follow(&app.hosting, &actor.scope(), &id, given(asked.service), given(asked.after)).await?;
-    let body = Body::from_stream(beats.map(|followed| Ok::<_, Infallible>(beat(followed))));
+    let body = Body::from_stream(while_let_in(&app, &actor, beats).map(|followed| Ok::<_, Infallible>(beat(followed))));
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
 }
 
