@@ -9,6 +9,7 @@ mod invitations;
 mod members;
 mod resets;
 mod samples;
+mod sending;
 mod sessions;
 mod setup;
 mod signin_links;
