@@ -11,7 +11,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::actor::Recognised;
-use crate::{Actor, Client, CustomerId, How, Label, MemberId, Permission, TokenId, TokenScope, TokenScopes, audit, members};
+use crate::{
+    Actor, Client, CustomerId, How, Label, MemberId, Permission, SendingLimits, TokenId, TokenScope, TokenScopes, audit, members, sending,
+};
 
 /// What every secret begins with, so that scanners find one that was leaked.
 pub const PREFIX: &str = "ink_";
@@ -57,6 +59,8 @@ pub struct NewToken {
     pub scopes: TokenScopes,
     /// When it ends; never, when absent.
     pub expires_at: Option<Timestamp>,
+    /// How many events it may send.
+    pub limits: SendingLimits,
 }
 
 /// A token that was just made.
@@ -78,6 +82,10 @@ pub async fn create(db: &Db, clock: &Clock, actor: &Actor, member: &MemberId, ne
         return Err(Error::invalid("expires_at", "Choose a time to come."));
     }
     within_the_makers(actor, &new)?;
+    let sends_events = new.scopes.contains(TokenScope::EventsWrite);
+    if !sends_events && !new.limits.is_none() {
+        return Err(Error::invalid("events_per_second", format!("Only a token with the scope {} sends events.", TokenScope::EventsWrite)));
+    }
     let secret = Secret::new(format!("{PREFIX}{}", random_alphanumeric(LENGTH)));
     let id = TokenId::new(clock);
     db.write(async |tx| {
@@ -89,23 +97,32 @@ pub async fn create(db: &Db, clock: &Clock, actor: &Actor, member: &MemberId, ne
         if count >= MOST {
             return Err(Error::conflict(format!("There are {MOST} tokens already. Revoke one that is not needed.")));
         }
+        // One that is made by a token may send no more than that.
+        let limits = match actor.how() {
+            How::Token { id, .. } if sends_events => new.limits.tighter(sending::limits_in(&tx, id).await?),
+            _ => new.limits,
+        };
         tx.execute(
-            sql("insert into api_token (id, member_id, name, token_hash, scopes, created_at, expires_at)
-                 values ($1, $2, $3, $4, $5, $6, $7)")
+            sql("insert into api_token (id, member_id, name, token_hash, scopes, created_at, expires_at, sends_events, events_per_second,
+                   events_per_day)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
             .bind(&id)
             .bind(member)
             .bind(&new.name)
             .bind(sha256_hex(secret.reveal()))
             .bind(&new.scopes)
             .bind(clock.now())
-            .bind(new.expires_at),
+            .bind(new.expires_at)
+            .bind(sends_events)
+            .bind(limits.per_second)
+            .bind(limits.per_day),
         )
         .await?;
         let entry = audit::Entry {
             action: "token.create",
             customer: owner.role.customer(),
             subject: id.as_str(),
-            detail: json!({ "name": new.name, "scopes": new.scopes, "expires_at": new.expires_at, "member": member.as_str() }),
+            detail: json!({ "name": new.name, "scopes": new.scopes, "expires_at": new.expires_at, "limits": limits, "member": member.as_str() }),
         };
         audit::record(&tx, clock, actor, entry).await
     })
@@ -156,44 +173,6 @@ pub async fn of_customer(db: &Db, actor: &Actor, customer: &CustomerId) -> Resul
             .bind(customer),
     )
     .await
-}
-
-/// Tokens of the whole house that may be used for `scope` now, the last used first, each with whose it is. At most `limit`.
-pub async fn with_scope(db: &Db, clock: &Clock, actor: &Actor, scope: TokenScope, limit: u32) -> Result<Vec<(Token, String)>> {
-    actor.may(Permission::ManageTokens)?;
-    if !actor.scope().is_house() {
-        return Err(Error::forbidden("this belongs to the people who run Innkeeper"));
-    }
-    let rows: Vec<Owned> = db
-        .all(
-            sql("select api_token.id, api_token.member_id, api_token.name, api_token.scopes, api_token.created_at, api_token.expires_at,
-                   api_token.last_used_at, member.name as member_name, customer.name as customer_name
-                 from api_token
-                 join member on member.id = api_token.member_id
-                 left join customer on customer.id = member.customer_id
-                 where ' ' || api_token.scopes || ' ' like $1
-                 and (api_token.expires_at is null or api_token.expires_at > $2)
-                 order by coalesce(api_token.last_used_at, 0) desc, api_token.id desc
-                 limit $3")
-            .bind(format!("% {scope} %"))
-            .bind(clock.now())
-            .bind(limit),
-        )
-        .await?;
-    Ok(rows.into_iter().map(|row| (row.token, row.owner)).collect())
-}
-
-struct Owned {
-    token: Token,
-    owner: String,
-}
-
-impl kit::db::FromRow for Owned {
-    fn from_row(row: &kit::db::Row<'_>) -> Result<Owned> {
-        let (member, customer): (String, Option<String>) = (row.get("member_name")?, row.get("customer_name")?);
-        let owner = customer.map_or_else(|| format!("{member}, for any customer"), |customer| format!("{member}, for {customer}"));
-        Ok(Owned { token: Token::from_row(row)?, owner })
-    }
 }
 
 /// Revokes a token: one's own, or that of someone within reach of an actor who manages tokens.

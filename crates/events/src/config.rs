@@ -17,6 +17,8 @@ pub struct Config {
     pub remember_ids_days: u32,
     /// Events whose bodies wait to be written may take so many MB; further senders are told to come back.
     pub waiting_mb: u32,
+    /// A file that is imported through the pages or the API may have so many MB.
+    pub import_mb: u32,
     /// Properties with these names are thrown away wherever they stand, however they are spelled (`api_key`, `apiKey`).
     pub remove_keys: Vec<String>,
     /// How many features the product has, when `key_features` is empty: using so many is full adoption.
@@ -38,6 +40,9 @@ impl Config {
         }
         if !(1..=4096).contains(&self.waiting_mb) {
             return Err(wrong("waiting_mb", "must be 1 to 4096"));
+        }
+        if !(1..=65_536).contains(&self.import_mb) {
+            return Err(wrong("import_mb", "must be 1 to 65536"));
         }
         if !(1..=1000).contains(&self.features) {
             return Err(wrong("features", "must be 1 to 1000"));

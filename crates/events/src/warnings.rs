@@ -39,6 +39,8 @@ struct Noted {
     known: HashSet<Key>,
     today: Option<Day>,
     is_flushing: bool,
+    /// Since the start; as many as there are troubles and formats.
+    totals: HashMap<(Trouble, &'static str), u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -123,6 +125,7 @@ impl Warnings {
         let now = self.0.clock.now();
         let day = self.0.calendar.day(now);
         let mut noted = self.lock();
+        *noted.totals.entry((note.trouble, note.source)).or_default() += 1;
         if noted.today != Some(day) {
             noted.known.clear();
             noted.today = Some(day);
@@ -158,6 +161,13 @@ impl Warnings {
                 }
             });
         }
+    }
+
+    /// How many of each kind came by which format since the start, sorted.
+    pub fn since_start(&self) -> Vec<(Trouble, &'static str, u64)> {
+        let mut totals: Vec<_> = self.lock().totals.iter().map(|((trouble, source), count)| (*trouble, *source, *count)).collect();
+        totals.sort_by_key(|(trouble, source, _)| (trouble.as_str(), *source));
+        totals
     }
 
     /// Writes what waits.

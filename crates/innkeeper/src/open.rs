@@ -55,6 +55,13 @@ pub async fn app(config: Config) -> Result<App> {
     })?;
     let events =
         Events::open(events::Ingredients { db: db.clone(), clock: clock.clone(), bus: bus.clone(), config: config.events.clone() })?;
+    let imports = events::Imports::open(events::imports::Ingredients {
+        db: db.clone(),
+        clock: clock.clone(),
+        bus: bus.clone(),
+        events: events.clone(),
+        folder: config.server.data.join("imports"),
+    });
     let insight = Insight::open(insight::Ingredients { db: db.clone(), clock: clock.clone(), bus: bus.clone(), events: events.clone() });
     let plays = insight::plays::Plays::open(insight::plays::Ingredients {
         db: db.clone(),
@@ -67,5 +74,5 @@ pub async fn app(config: Config) -> Result<App> {
         public_url: config.server.public_url.to_string(),
     });
     let started_at = clock.now();
-    Ok(App::new(Parts { config, db, clock, key, bus, mailer, hosting, events, insight, plays, started_at }))
+    Ok(App::new(Parts { config, db, clock, key, bus, mailer, hosting, events, imports, insight, plays, started_at }))
 }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use accounts::CustomerId;
-use events::Events;
+use events::imports::RunImport;
+use events::{Events, Imports};
 use hosting::Hosting;
 use hosting::archive::PurgeArchives;
 use hosting::deployments::status::TellProvider;
@@ -45,6 +46,12 @@ impl AsRef<Events> for Work {
     }
 }
 
+impl AsRef<Imports> for Work {
+    fn as_ref(&self) -> &Imports {
+        &self.0.imports
+    }
+}
+
 impl AsRef<Insight> for Work {
     fn as_ref(&self) -> &Insight {
         &self.0.insight
@@ -73,7 +80,7 @@ impl SiteKinds for Work {
 const KEEP_MAILS: Duration = Duration::from_secs(90 * 86_400);
 
 /// Deletes what has expired: sessions, links and counters, answers kept for repeated requests, mails of last quarter, and
-/// last month's deliveries to webhooks.
+/// last month's deliveries to webhooks, files that nobody imported.
 #[derive(Debug, Serialize, Deserialize)]
 struct Sweep {}
 
@@ -86,12 +93,15 @@ impl Job<Work> for Sweep {
         let answers = web::sweep(db, clock).await?;
         let mails = kit::mail::forget_older_than(db, clock.now().minus(KEEP_MAILS)).await?;
         let deliveries = notify::sweep(db, clock).await? + insight::plays::sweep(db, clock).await?;
+        let files = work.0.imports.sweep().await?;
+        events::quota::sweep(db, work.0.events.calendar().day(clock.now())).await?;
         info!(
             rows = swept,
             answers,
             mails,
             deliveries,
-            "removed {swept} expired sessions and links, {answers} kept answers, {mails} old mails, {deliveries} old deliveries"
+            files,
+            "removed {swept} expired sessions and links, {answers} kept answers, {mails} old mails, {deliveries} old deliveries, {files} files that nobody imported"
         );
         Ok(())
     }
@@ -110,6 +120,7 @@ fn jobs() -> Registry<Work> {
         .job::<TellFailures>()
         .job::<DeliverWebhook>()
         .job::<DeliverPlay>()
+        .job::<RunImport>()
 }
 
 /// The runner of a server.

@@ -26,9 +26,19 @@ pub async fn sqlite() -> TestDb {
     test
 }
 
+/// A fresh SQLite database with the newest schema in a folder below this one, such as on a disk of the test's own.
+pub async fn sqlite_below(parent: &Path) -> TestDb {
+    let test = empty_sqlite_in(tempfile::tempdir_in(parent).expect("a temporary folder"));
+    test.db.migrate(&migrations()).await.expect("migrations run on SQLite");
+    test
+}
+
 /// A fresh SQLite database without a schema.
 pub fn empty_sqlite() -> TestDb {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    empty_sqlite_in(tempfile::tempdir().expect("a temporary folder"))
+}
+
+fn empty_sqlite_in(folder: tempfile::TempDir) -> TestDb {
     let db = Db::open_sqlite(&folder.path().join("innkeeper.db")).expect("SQLite opens");
     TestDb { db, name: "sqlite", place: Place::Folder(folder) }
 }

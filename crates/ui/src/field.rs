@@ -109,6 +109,16 @@ pub fn date(field: Field<'_>) -> Markup {
     input("date", field)
 }
 
+/// Shows a field for a file; `accept` are the ends of names that the browser offers.
+pub fn file(field: Field<'_>, accept: &str) -> Markup {
+    let id = id(&field);
+    let control = html! {
+        input #(id) .input type="file" name=(field.name) accept=(accept) required[field.required] disabled[field.disabled]
+            aria-invalid=[field.error.map(|_| "true")] aria-describedby=[described_by(&field, &id)];
+    };
+    around(&field, &id, control)
+}
+
 /// Shows a field for a password, with a button that reveals it.
 pub fn password(kind: Password, field: Field<'_>) -> Markup {
     let id = id(&field);

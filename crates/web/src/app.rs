@@ -44,6 +44,8 @@ pub struct Parts {
     pub hosting: hosting::Hosting,
     /// What customers and people do.
     pub events: events::Events,
+    /// Files of events that are brought in.
+    pub imports: events::Imports,
     /// What that says about them: health scores, churn, segments.
     pub insight: insight::Insight,
     /// What is done when a customer's health changes.

@@ -34,6 +34,7 @@ mod portal;
 mod score;
 mod status;
 mod surroundings;
+mod uploads;
 
 pub use app::{App, Parts};
 pub use config::Config;

@@ -125,6 +125,13 @@ impl TestApp {
             config: config.events.clone(),
         })
         .expect("the default settings of events are right");
+        let imports = events::Imports::open(events::imports::Ingredients {
+            db: db.db.clone(),
+            clock: clock.clone(),
+            bus: bus.clone(),
+            events: events.clone(),
+            folder: folder.path().join("imports"),
+        });
         let insight = insight::Insight::open(insight::Ingredients {
             db: db.db.clone(),
             clock: clock.clone(),
@@ -142,8 +149,20 @@ impl TestApp {
             public_url: config.server.public_url.origin().to_owned(),
         });
         let started_at = clock.now();
-        let parts =
-            Parts { config, db: db.db.clone(), clock: clock.clone(), key, bus, mailer, hosting, events, insight, plays, started_at };
+        let parts = Parts {
+            config,
+            db: db.db.clone(),
+            clock: clock.clone(),
+            key,
+            bus,
+            mailer,
+            hosting,
+            events,
+            imports,
+            insight,
+            plays,
+            started_at,
+        };
         let app = App::new(parts);
 
         let stop = CancellationToken::new();
@@ -228,6 +247,7 @@ impl TestApp {
             name: accounts::Label::parse("test").expect("a label"),
             scopes: TokenScopes::parse(scopes).expect("scopes"),
             expires_at: None,
+            limits: accounts::SendingLimits::default(),
         };
         let made = tokens::create(&self.app.db, &self.app.clock, &actor, &member.id, new).await.expect("members make tokens");
         made.secret.reveal().to_owned()

@@ -10,6 +10,7 @@ mod lasting;
 mod members;
 mod resets;
 mod samples;
+mod sending;
 mod sessions;
 mod setup;
 mod signin_links;

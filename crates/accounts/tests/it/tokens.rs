@@ -13,7 +13,12 @@ pub async fn make(house: &House, actor: &Actor, scopes: &str) -> Result<NewlyMad
 }
 
 pub async fn make_until(house: &House, actor: &Actor, scopes: &str, expires_at: Option<Timestamp>) -> Result<NewlyMade> {
-    let new = NewToken { name: Label::parse("deploys").unwrap(), scopes: TokenScopes::parse(scopes).unwrap(), expires_at };
+    let new = NewToken {
+        name: Label::parse("deploys").unwrap(),
+        scopes: TokenScopes::parse(scopes).unwrap(),
+        expires_at,
+        limits: accounts::SendingLimits::default(),
+    };
     tokens::create(&house.db, &house.clock, actor, actor.member_id().unwrap(), new).await
 }
 
@@ -144,7 +149,12 @@ async fn tokens_of_others_are_for_owners_and_admins_within_reach() {
             assert_eq!(kind(&tokens::revoke(db, clock, actor, &admins.id).await), "not found");
         }
         // Nobody but the command line makes a token that acts as someone else.
-        let new = || NewToken { name: Label::parse("x").unwrap(), scopes: TokenScopes::parse("sites:read").unwrap(), expires_at: None };
+        let new = || NewToken {
+            name: Label::parse("x").unwrap(),
+            scopes: TokenScopes::parse("sites:read").unwrap(),
+            expires_at: None,
+            limits: accounts::SendingLimits::default(),
+        };
         for actor in [&owner, &admin, &Actor::job("demo")] {
             assert_eq!(kind(&tokens::create(db, clock, actor, member_id, new()).await), "not found");
         }

@@ -15,20 +15,44 @@ pub use parquet::parquet;
 /// quote in front, which [`crate::import`] takes away again.
 pub(crate) const FORMULA: &[char] = &['=', '+', '-', '@', '\t', '\r'];
 
-/// Events that are read at once.
-const PAGE: u32 = 1_000;
+/// Events that are read at once, at first and at the most; fewer where they are large, so that a page has some [`PAGE_BYTES`].
+const PAGES: [u32; 2] = [100, 1_000];
+const PAGE_BYTES: usize = 4 << 20;
+
+/// Who is told after each page, before the next one is read: whoever sends the export on takes what was written until now.
+pub trait Pace: Send {
+    /// So many events are written by now.
+    fn written(&mut self, events: u64) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Lends a pace.
+struct Lent<'a, P>(&'a mut P);
+
+impl<P: Pace> Pace for Lent<'_, P> {
+    async fn written(&mut self, events: u64) -> Result<()> {
+        self.0.written(events).await
+    }
+}
+
+impl<F: FnMut(u64) + Send> Pace for F {
+    async fn written(&mut self, events: u64) -> Result<()> {
+        self(events);
+        Ok(())
+    }
+}
 
 /// The names of the columns, which an import knows by itself.
 const HEAD: [&str; 8] = ["id", "source", "event", "time", "person", "customer_id", "seq", "properties"];
 
-/// Writes all events of a filter as CSV; returns how many. `seen` hears how many are written.
-pub async fn csv(events: &Events, scope: &Scope, filter: &Filter, out: impl Write, seen: impl FnMut(u64)) -> Result<u64> {
+/// Writes all events of a filter as CSV; returns how many.
+pub async fn csv(events: &Events, scope: &Scope, filter: &Filter, out: impl Write + Send, pace: impl Pace) -> Result<u64> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(HEAD).map_err(failed)?;
-    let each = |page: Vec<Event>| page.iter().try_for_each(|event| writer.write_record(record(event)).map_err(failed));
-    let written = pages(events, scope, filter, each, seen).await?;
-    writer.flush().map_err(|error| Error::unavailable(format!("the export could not be written: {error}")))?;
-    Ok(written)
+    let each = |page: Vec<Event>| {
+        page.iter().try_for_each(|event| writer.write_record(record(event)).map_err(failed))?;
+        writer.flush().map_err(|error| Error::unavailable(format!("the export could not be written: {error}")))
+    };
+    pages(events, scope, filter, each, pace).await
 }
 
 /// Hands all events of a filter on, page by page.
@@ -36,17 +60,19 @@ async fn pages(
     events: &Events,
     scope: &Scope,
     filter: &Filter,
-    mut each: impl FnMut(Vec<Event>) -> Result<()>,
-    mut seen: impl FnMut(u64),
+    mut each: impl FnMut(Vec<Event>) -> Result<()> + Send,
+    mut pace: impl Pace,
 ) -> Result<u64> {
     let mut filter = filter.clone();
-    let mut written = 0;
+    let (mut size, mut written) = (PAGES[0], 0);
     loop {
-        let page = events.list(scope, &filter, PAGE).await?;
+        let page = events.list(scope, &filter, size).await?;
         written += page.len() as u64;
-        let (is_last, last) = (page.len() < PAGE as usize, page.last().map(|event| (event.at, event.seq)));
+        let (is_last, last) = (page.len() < size as usize, page.last().map(|event| (event.at, event.seq)));
+        let bytes: usize = page.iter().map(|event| event.props.len() + 200).sum();
+        size = u32::try_from(page.len() * PAGE_BYTES / bytes.max(1)).unwrap_or(u32::MAX).clamp(4, PAGES[1]);
         each(page)?;
-        seen(written);
+        pace.written(written).await?;
         if is_last {
             return Ok(written);
         }

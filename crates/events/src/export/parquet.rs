@@ -12,10 +12,12 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
+use super::Pace;
 use crate::{Event, Events, Filter};
 
-/// Events in one row group: what a reader unpacks at once, and what we hold while writing (some 15 MB).
+/// Events in one row group, and bytes of properties: what a reader unpacks at once, and what we hold while writing.
 const GROUP: usize = 50_000;
+const GROUP_BYTES: usize = 16 << 20;
 
 const SCHEMA: &str = "message event {
   required binary id (string);
@@ -28,25 +30,28 @@ const SCHEMA: &str = "message event {
   required binary properties (json);
 }";
 
-/// Writes all events of a filter as Parquet; returns how many. `seen` hears how many are written.
-pub async fn parquet(events: &Events, scope: &Scope, filter: &Filter, out: impl Write + Send, seen: impl FnMut(u64)) -> Result<u64> {
+/// Writes all events of a filter as Parquet; returns how many.
+pub async fn parquet(events: &Events, scope: &Scope, filter: &Filter, out: impl Write + Send, mut pace: impl Pace) -> Result<u64> {
     let schema = Arc::new(parse_message_type(SCHEMA).map_err(failed)?);
     let properties = WriterProperties::builder().set_compression(Compression::GZIP(GzipLevel::default())).build();
     let mut writer = SerializedFileWriter::new(out, schema, Arc::new(properties)).map_err(failed)?;
-    let mut waiting: Vec<Event> = Vec::new();
+    let (mut waiting, mut bytes): (Vec<Event>, usize) = (Vec::new(), 0);
     let each = |page: Vec<Event>| {
+        bytes += page.iter().map(|event| event.props.len()).sum::<usize>();
         waiting.extend(page);
-        if waiting.len() >= GROUP {
+        if waiting.len() >= GROUP || bytes >= GROUP_BYTES {
             write_group(&mut writer, &waiting).map_err(failed)?;
             waiting.clear();
+            bytes = 0;
         }
         Ok(())
     };
-    let written = super::pages(events, scope, filter, each, seen).await?;
+    let written = super::pages(events, scope, filter, each, super::Lent(&mut pace)).await?;
     if !waiting.is_empty() {
         write_group(&mut writer, &waiting).map_err(failed)?;
     }
     writer.close().map_err(failed)?;
+    pace.written(written).await?;
     Ok(written)
 }
 

@@ -26,7 +26,8 @@ pub enum Field {
 }
 
 impl Field {
-    const ALL: [Field; 6] = [Field::Name, Field::At, Field::Person, Field::Customer, Field::Id, Field::Properties];
+    /// In the order in which people think of them.
+    pub const ALL: [Field; 6] = [Field::Name, Field::At, Field::Person, Field::Customer, Field::Id, Field::Properties];
 
     /// As `--map` writes it.
     pub fn as_str(self) -> &'static str {
@@ -63,10 +64,12 @@ pub struct Mapping {
 enum Choice {
     Column(String),
     Always(String),
+    /// The file does not say it, whatever its columns are called.
+    Nowhere,
 }
 
 impl Mapping {
-    /// Reads `field=column`, or `field:=text` for what is the same in all rows.
+    /// Reads `field=column`, `field:=text` for what is the same in all rows, or `field=` for what the file does not say.
     pub fn parse(words: &[String]) -> Result<Mapping> {
         let mut chosen = BTreeMap::new();
         for word in words {
@@ -79,10 +82,12 @@ impl Mapping {
             let (name, rest) = word.split_once('=').ok_or_else(wrong)?;
             let (name, choice) = match name.strip_suffix(':') {
                 Some(name) => (name, Choice::Always(rest.to_owned())),
+                None if rest.is_empty() => (name, Choice::Nowhere),
                 None => (name, Choice::Column(rest.to_owned())),
             };
             let field = Field::ALL.into_iter().find(|field| field.as_str() == name).ok_or_else(wrong)?;
-            if rest.is_empty() || matches!((field, &choice), (Field::Id | Field::Properties, Choice::Always(_))) {
+            let has_no_text = matches!(&choice, Choice::Always(text) if text.is_empty());
+            if has_no_text || matches!((field, &choice), (Field::Id | Field::Properties, Choice::Always(_))) {
                 return Err(wrong());
             }
             chosen.insert(field, choice);
@@ -93,19 +98,15 @@ impl Mapping {
     /// Finds the columns in a head; none without one. Fails when a column that was named is missing, or what happened and when is nowhere.
     pub(super) fn columns(&self, head: Option<&[String]>) -> Result<Option<Columns>> {
         let Some(head) = head else { return Ok(None) };
-        let plain = |name: &str| name.to_lowercase().replace([' ', '_', '-', '$'], "");
         let mut found: BTreeMap<Field, Choice> = BTreeMap::new();
         for field in Field::ALL {
             let choice = match self.chosen.get(&field) {
                 Some(Choice::Column(column)) if !head.contains(column) => {
                     return Err(Error::invalid("map", format!("the file has no column `{column}`; it has {}", listed(head))));
                 }
+                Some(Choice::Nowhere) => None,
                 Some(choice) => Some(choice.clone()),
-                None => {
-                    let named = |column: &String| self.chosen.values().any(|it| *it == Choice::Column(column.clone()));
-                    let usual = field.usual().iter().find_map(|usual| head.iter().find(|column| plain(column) == *usual && !named(column)));
-                    usual.map(|column| Choice::Column(column.clone()))
-                }
+                None => self.usual(field, head).map(|column| Choice::Column(column.to_owned())),
             };
             if let Some(choice) = choice {
                 found.insert(field, choice);
@@ -121,6 +122,19 @@ impl Mapping {
             }
         }
         Ok(Some(Columns(found)))
+    }
+
+    /// Says what does not fit a file with these columns.
+    pub fn fits(&self, head: &[String]) -> Result<()> {
+        self.columns(Some(head)).map(|_| ())
+    }
+
+    /// The column whose name is usual for a field, unless it was named for another one.
+    pub(super) fn usual<'a>(&self, field: Field, head: &'a [String]) -> Option<&'a str> {
+        let plain = |name: &str| name.to_lowercase().replace([' ', '_', '-', '$'], "");
+        let named = |column: &String| self.chosen.values().any(|it| *it == Choice::Column(column.clone()));
+        let found = field.usual().iter().find_map(|usual| head.iter().find(|column| plain(column) == *usual && !named(column)));
+        found.map(String::as_str)
     }
 }
 
@@ -150,6 +164,7 @@ impl Columns {
         let shown = |choice: &Choice| match choice {
             Choice::Column(column) => column.clone(),
             Choice::Always(text) => format!("always “{text}”"),
+            Choice::Nowhere => String::new(),
         };
         self.0.iter().map(|(field, choice)| (field.as_str().to_owned(), shown(choice))).collect()
     }
@@ -158,6 +173,7 @@ impl Columns {
     pub(super) fn event(&self, mut fields: Map<String, Value>, row: &Surroundings<'_>) -> std::result::Result<NewEvent, String> {
         let mut take = |field: Field| match self.0.get(&field)? {
             Choice::Always(text) => Some(Value::String(text.clone())),
+            Choice::Nowhere => None,
             Choice::Column(column) => fields.remove(column).filter(|value| !value.is_null()),
         };
         let (name, at, person) = (take(Field::Name), take(Field::At), take(Field::Person));

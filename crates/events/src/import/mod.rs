@@ -5,21 +5,25 @@
 //! begun again. Rows that are no events are refused one by one and named; the rest goes in.
 
 mod mapping;
+mod preview;
 mod rows;
 mod time;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use accounts::CustomerId;
-use kit::{Error, Result, Timestamp};
-use serde::Serialize;
+use accounts::customers::{self, CustomerOrder, CustomerQuery};
+use accounts::{CustomerId, MAX_PAGE, Scope};
+use kit::{Db, Error, Result, Timestamp};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::{Calendar, Events, NewEvent, Outcome, Source};
 
 pub use mapping::{Field, Mapping};
+pub use preview::{Preview, preview};
 pub use rows::Format;
 
 /// What to import, and how.
@@ -38,7 +42,7 @@ pub struct Plan {
 }
 
 /// What became of a file.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Rows read.
     pub rows: u64,
@@ -61,7 +65,7 @@ pub struct Report {
 }
 
 /// A row that is no event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The line of the file on which it begins, from 1.
     pub line: u64,
@@ -87,12 +91,43 @@ const NAMED: usize = 100;
 const MAX_NAMES: usize = 50;
 /// How often a writer that has no room is asked again, a second apart.
 const PATIENCE: u32 = 120;
+/// Letters of what is said about a row; it quotes what a stranger wrote.
+const LONGEST_MESSAGE: usize = 300;
+
+/// Who is told how far an import is, after each piece that is stored.
+pub trait Watch: Send {
+    /// What was read and what became of it so far. `Break` ends the import there.
+    fn seen(&mut self, progress: Progress, report: &Report) -> impl Future<Output = Result<ControlFlow<()>>> + Send;
+}
+
+impl<F: FnMut(Progress) + Send> Watch for F {
+    async fn seen(&mut self, progress: Progress, _report: &Report) -> Result<ControlFlow<()>> {
+        self(progress);
+        Ok(ControlFlow::Continue(()))
+    }
+}
 
 /// The customers that rows may name, by id and by name.
 #[derive(Debug, Clone, Default)]
 pub struct Customers(HashMap<String, CustomerId>);
 
 impl Customers {
+    /// All of the house.
+    pub async fn of_house(db: &Db) -> Result<Customers> {
+        let mut known = Customers::default();
+        let mut query = CustomerQuery { order: CustomerOrder::Created, limit: MAX_PAGE, ..CustomerQuery::default() };
+        loop {
+            let page = customers::list(db, &Scope::house_of_job(), &query).await?;
+            for customer in &page.items {
+                known.add(&customer.id, customer.name.as_str());
+            }
+            query.after = page.next;
+            if query.after.is_none() {
+                return Ok(known);
+            }
+        }
+    }
+
     /// Adds one. Two of one name: neither is known by it.
     pub fn add(&mut self, id: &CustomerId, name: &str) {
         self.0.insert(id.as_str().to_owned(), id.clone());
@@ -120,17 +155,17 @@ struct Piece {
     columns: BTreeMap<String, String>,
 }
 
-/// Imports a file, or says what would happen. `seen` hears how far it is. A file of another form than was said, or without a column that is
-/// needed, fails as a whole before anything is stored.
-pub async fn run(events: &Events, plan: &Plan, customers: Customers, mut seen: impl FnMut(Progress)) -> Result<Report> {
+/// Imports a file, or says what would happen. `so_far` is what became of the rows before an interruption: they are passed over. A file of
+/// another form than was said, or without a column that is needed, fails as a whole before anything is stored.
+pub async fn run(events: &Events, plan: &Plan, customers: Customers, so_far: Report, mut watch: impl Watch) -> Result<Report> {
     let (send, mut receive) = mpsc::channel::<Result<Piece>>(2);
-    let (reading, calendar) = (plan.clone(), events.calendar().clone());
+    let (reading, calendar, done) = (plan.clone(), events.calendar().clone(), so_far.rows);
     let reader = tokio::task::spawn_blocking(move || {
-        if let Err(error) = read(&reading, &calendar, &customers, &send) {
+        if let Err(error) = read(&reading, &calendar, &customers, done, &send) {
             let _ = send.blocking_send(Err(error));
         }
     });
-    let mut report = Report::default();
+    let mut report = so_far;
     while let Some(piece) = receive.recv().await {
         let piece = piece?;
         report.note(&piece);
@@ -145,7 +180,9 @@ pub async fn run(events: &Events, plan: &Plan, customers: Customers, mut seen: i
                 }
             }
         }
-        seen(piece.progress);
+        if watch.seen(piece.progress, &report).await?.is_break() {
+            return Ok(report);
+        }
     }
     reader.await.map_err(|error| Error::internal(format!("the reader of the file ended: {error}")))?;
     Ok(report)
@@ -181,8 +218,8 @@ async fn store(events: &Events, piece: Vec<NewEvent>) -> Result<Vec<Outcome>> {
     }
 }
 
-/// Reads the file to its end, piece by piece, until nobody listens any more.
-fn read(plan: &Plan, calendar: &Calendar, customers: &Customers, send: &mpsc::Sender<Result<Piece>>) -> Result<()> {
+/// Reads the file to its end, piece by piece, until nobody listens any more; the first `done` rows are only counted.
+fn read(plan: &Plan, calendar: &Calendar, customers: &Customers, done: u64, send: &mpsc::Sender<Result<Piece>>) -> Result<()> {
     let bytes = std::fs::metadata(&plan.file).map_err(|error| unreadable(&plan.file, &error))?.len();
     let mark = rows::mark(&plan.file)?;
     let mut rows = rows::open(&plan.file, plan.format)?;
@@ -193,9 +230,10 @@ fn read(plan: &Plan, calendar: &Calendar, customers: &Customers, send: &mpsc::Se
         progress: Progress { read: 0, bytes, rows: 0 },
         columns: columns.as_ref().map(mapping::Columns::named).unwrap_or_default(),
     };
-    while let Some(row) = rows.next() {
+    while let Some(row) = rows.next()? {
         piece.progress.rows += 1;
         piece.progress.read = rows.read();
+        let is_done = piece.progress.rows <= done;
         let line = row.line;
         let event = row.fields.and_then(|fields| {
             // Lines of JSON have no head: the first one that can be read tells the names.
@@ -205,11 +243,13 @@ fn read(plan: &Plan, calendar: &Calendar, customers: &Customers, send: &mpsc::Se
                 piece.columns = columns.as_ref().map(mapping::Columns::named).unwrap_or_default();
             }
             let columns = columns.as_ref().expect("columns were found in the head or the first row");
-            columns.event(fields, &mapping::Surroundings { mark: &mark, line, source: &plan.source, calendar, customers })
+            let around = mapping::Surroundings { mark: &mark, line, source: &plan.source, calendar, customers };
+            if is_done { Ok(None) } else { columns.event(fields, &around).map(Some) }
         });
         match event {
-            Ok(event) => piece.events.push(event),
-            Err(message) => piece.problems.push(Problem { line, message }),
+            Ok(Some(event)) => piece.events.push(event),
+            Err(message) if !is_done => piece.problems.push(Problem { line, message: shortened(message) }),
+            Ok(None) | Err(_) => {}
         }
         if piece.events.len() >= AT_ONCE || piece.problems.len() >= AT_ONCE {
             let next = Piece { events: Vec::new(), problems: Vec::new(), progress: piece.progress, columns: piece.columns.clone() };
@@ -221,6 +261,13 @@ fn read(plan: &Plan, calendar: &Calendar, customers: &Customers, send: &mpsc::Se
     piece.progress.read = bytes;
     let _ = send.blocking_send(Ok(piece));
     Ok(())
+}
+
+fn shortened(message: String) -> String {
+    match message.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message,
+    }
 }
 
 fn unreadable(file: &Path, error: &std::io::Error) -> Error {

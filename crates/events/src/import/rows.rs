@@ -1,8 +1,10 @@
 //! Rows of a file, one at a time.
 
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 use kit::{Error, Result};
 use serde_json::{Map, Value};
@@ -29,6 +31,14 @@ impl Format {
         }
     }
 
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Format::Csv => "csv",
+            Format::Ndjson => "ndjson",
+        }
+    }
+
     /// `csv` or `ndjson`.
     pub fn parse(text: &str) -> Result<Format> {
         match text {
@@ -42,7 +52,7 @@ impl Format {
 /// No row may be longer: a file without line ends must not take all memory.
 const MAX_ROW: usize = 2 << 20;
 /// No file has more columns.
-const MAX_COLUMNS: usize = 500;
+pub(super) const MAX_COLUMNS: usize = 500;
 
 /// One row: its fields, or why it has none.
 pub(super) struct Row {
@@ -67,8 +77,26 @@ pub(super) fn mark(file: &Path) -> Result<String> {
 
 /// The rows of a file.
 pub(super) enum Rows {
-    Csv { head: Vec<String>, reader: csv::Reader<BufReader<File>>, record: csv::ByteRecord },
+    Csv { head: Vec<String>, reader: csv::Reader<Bounded>, record: csv::ByteRecord, left: Rc<Cell<usize>> },
     Ndjson { reader: BufReader<File>, line: u64, read: u64 },
+}
+
+/// A file of which so much may be read until the next row begins: a quote that is not closed makes one row of all that follows.
+pub(super) struct Bounded {
+    file: BufReader<File>,
+    left: Rc<Cell<usize>>,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        let left = self.left.get();
+        if count > left {
+            return Err(io::Error::other(format!("a row {}; is a quote not closed?", too_long())));
+        }
+        self.left.set(left - count);
+        Ok(count)
+    }
 }
 
 /// Opens a file and reads the head of one that has one.
@@ -85,13 +113,16 @@ pub(super) fn open(file: &Path, format: Format) -> Result<Rows> {
     let first_line: Vec<u8> = reader.buffer().iter().copied().take_while(|byte| *byte != b'\n').collect();
     let often = |separator: u8| first_line.iter().filter(|byte| **byte == separator).count();
     let separator = [b',', b';', b'\t'].into_iter().max_by_key(|separator| (often(*separator), *separator == b',')).unwrap_or(b',');
+    let left = Rc::new(Cell::new(MAX_ROW));
+    let reader = Bounded { file: reader, left: left.clone() };
     let mut reader = csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(reader);
     let head = reader.byte_headers().map_err(|_| Error::invalid("file", "has no head that can be read"))?;
     let head: Vec<String> = head.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-    if head.len() > MAX_COLUMNS || head.iter().all(String::is_empty) {
-        return Err(Error::invalid("file", format!("must have a head of 1 to {MAX_COLUMNS} columns")));
+    let is_text = head.iter().all(|name| !name.contains(char::is_control) && !name.contains(char::REPLACEMENT_CHARACTER));
+    if head.len() > MAX_COLUMNS || head.iter().all(String::is_empty) || !is_text {
+        return Err(Error::invalid("file", format!("must begin with a line of 1 to {MAX_COLUMNS} column names, as text in UTF-8")));
     }
-    Ok(Rows::Csv { head, reader, record: csv::ByteRecord::new() })
+    Ok(Rows::Csv { head, reader, record: csv::ByteRecord::new(), left })
 }
 
 impl Rows {
@@ -111,37 +142,46 @@ impl Rows {
         }
     }
 
-    /// The next row; none at the end, or where the disk fails.
-    pub(super) fn next(&mut self) -> Option<Row> {
+    /// The next row; none at the end. Fails where nothing of the rest can be read.
+    pub(super) fn next(&mut self) -> Result<Option<Row>> {
         match self {
-            Rows::Csv { head, reader, record } => {
+            Rows::Csv { head, reader, record, left } => {
                 let line = reader.position().line();
+                left.set(MAX_ROW);
                 match reader.read_byte_record(record) {
-                    Ok(false) => None,
-                    Ok(true) => Some(Row { line: record.position().map_or(line, csv::Position::line), fields: of_record(head, record) }),
-                    Err(error) => Some(Row { line, fields: Err(error.to_string()) }).filter(|_| !error.is_io_error()),
+                    Ok(false) => Ok(None),
+                    Ok(true) => {
+                        Ok(Some(Row { line: record.position().map_or(line, csv::Position::line), fields: of_record(head, record) }))
+                    }
+                    Err(error) if error.is_io_error() => Err(cut_off(line, &error)),
+                    Err(error) => Ok(Some(Row { line, fields: Err(error.to_string()) })),
                 }
             }
             Rows::Ndjson { reader, line, read } => loop {
                 *line += 1;
                 let mut text = Vec::new();
-                let count = reader.by_ref().take(MAX_ROW as u64 + 1).read_until(b'\n', &mut text).unwrap_or(0);
+                let count =
+                    reader.by_ref().take(MAX_ROW as u64 + 1).read_until(b'\n', &mut text).map_err(|error| cut_off(*line, &error))?;
                 *read += count as u64;
                 if count == 0 {
-                    return None;
+                    return Ok(None);
                 }
                 if count > MAX_ROW {
                     *read += skip_line(reader);
-                    return Some(Row { line: *line, fields: Err(too_long()) });
+                    return Ok(Some(Row { line: *line, fields: Err(too_long()) }));
                 }
                 if text.iter().all(u8::is_ascii_whitespace) {
                     continue;
                 }
                 let fields = serde_json::from_slice::<Map<String, Value>>(&text).map_err(|error| format!("is no JSON object: {error}"));
-                return Some(Row { line: *line, fields });
+                return Ok(Some(Row { line: *line, fields }));
             },
         }
     }
+}
+
+fn cut_off(line: u64, error: &impl std::fmt::Display) -> Error {
+    Error::invalid("file", format!("nothing can be read from line {line} on: {error}"))
 }
 
 fn too_long() -> String {

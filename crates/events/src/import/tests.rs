@@ -18,7 +18,7 @@ fn read_file(name: &str, content: &[u8], mapping: &[&str]) -> Result<(Vec<NewEve
     let mapping = Mapping::parse(&mapping.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())?;
     let plan = Plan { format: Format::of_file(&file)?, file, mapping, source: Source::parse("import").unwrap(), is_dry_run: true };
     let (send, mut receive) = mpsc::channel(10_000);
-    read(&plan, &Calendar::parse("UTC").unwrap(), &customers(), &send)?;
+    read(&plan, &Calendar::parse("UTC").unwrap(), &customers(), 0, &send)?;
     drop(send);
     let (mut events, mut problems) = (Vec::new(), Vec::new());
     while let Ok(piece) = receive.try_recv() {
@@ -55,7 +55,7 @@ fn a_mapping_names_columns_and_constants() {
     assert!(missing.contains("`whenever`") && missing.contains("`when`"), "{missing}");
     let unknown = read_file("a.csv", csv.as_bytes(), &["time=when"]).unwrap_err().to_string();
     assert!(unknown.contains("name=column"), "{unknown}");
-    for bad in ["colour=x", "name", "name=", "id:=7"] {
+    for bad in ["colour=x", "name", "name:=", "id:=7"] {
         assert!(Mapping::parse(&[bad.to_owned()]).is_err(), "{bad}");
     }
 }
@@ -109,4 +109,37 @@ fn broken_files_are_refused() {
     let (events, problems) = read_file("a.csv", b"event,time\nlogin,2026-07-01,more,fields\nlog\xffin,2026-07-01\n", &[]).unwrap();
     assert_eq!((events.len(), problems.len()), (0, 2), "{problems:?}");
     assert_eq!(read_file("a.ndjson", b"", &[]).unwrap(), (vec![], vec![]));
+}
+
+#[test]
+fn a_quote_that_is_not_closed_takes_no_memory_and_is_named() {
+    let csv = format!("event,time\nlogin,2026-07-01\nlogin,\"2026\n{}", "login,2026-07-01\n".repeat(400_000));
+    let error = read_file("a.csv", csv.as_bytes(), &[]).unwrap_err().to_string();
+    assert!(error.contains("line 3") && error.contains("quote"), "{error}");
+}
+
+#[test]
+fn a_preview_shows_the_first_rows_and_what_would_be_taken_for_what() {
+    let folder = tempfile::tempdir().unwrap();
+    let look = |name: &str, content: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, content).unwrap();
+        preview(&file, Format::of_file(&file).unwrap())
+    };
+    let csv = look("a.csv", &format!("Event,when,User ID\nlogin,1,u1\nx\nlogin,2,{}\na,b,c,d\n", "ü".repeat(200))).unwrap();
+    assert_eq!(csv.columns, ["Event", "when", "User ID"]);
+    assert_eq!(
+        csv.usual.iter().map(|(field, column)| format!("{}={column}", field.as_str())).collect::<Vec<_>>(),
+        ["name=Event", "person=User ID"]
+    );
+    assert_eq!((csv.rows[0].join("|"), csv.rows[1].join("|")), ("login|1|u1".to_owned(), "x||".to_owned()));
+    assert_eq!((csv.rows[2][2].chars().count(), csv.rows[3].len()), (81, 1));
+    let lines = look("a.ndjson", "{\"event\":\"a\"}\nno\n{\"event\":\"b\",\"time\":5,\"in\":{\"x\":[1]}}\n").unwrap();
+    assert_eq!(lines.columns, ["event", "in", "time"]);
+    assert_eq!((lines.rows[0].join("|"), lines.rows[2].join("|")), ("a||".to_owned(), r#"b|{"x":[1]}|5"#.to_owned()));
+    assert!(look("b.csv", "").is_err());
+    // What is not in the file is not looked for.
+    let (_, problems) = read_file("a.csv", b"event,time,user\nlogin,2026-07-01,u1\n", &["person="]).unwrap();
+    assert_eq!(problems, []);
+    assert!(read_file("a.csv", b"event,time\n", &["name="]).is_err());
 }

@@ -29,6 +29,7 @@ async fn places() -> Vec<Place> {
             keep_days: 400,
             remember_ids_days: 7,
             waiting_mb: 64,
+            import_mb: 1,
             features: 10,
             key_features: Vec::new(),
             remove_keys: Vec::new(),
@@ -198,15 +199,19 @@ async fn what_is_exported_is_imported_as_it_was_and_once() {
         let mapping = Mapping::parse(&[]).unwrap();
         let source = Source::parse("import").unwrap();
         let mut plan = Plan { file, format: Format::Csv, mapping, source, is_dry_run: true };
-        let dry = import::run(&place.events, &plan, customers.clone(), |_| {}).await.unwrap();
+        let dry = import::run(&place.events, &plan, customers.clone(), import::Report::default(), |_| {}).await.unwrap();
         assert_eq!((dry.rows, dry.stored, dry.refused), (stored, stored, 0), "{}: {:?}", place.test.name, dry.problems);
         assert_eq!(place.all().await.len() as u64, stored, "a dry run stores nothing");
         plan.is_dry_run = false;
         let mut last = 0;
-        let first = import::run(&place.events, &plan, customers.clone(), |progress| last = progress.read).await.unwrap();
+        let first = import::run(&place.events, &plan, customers.clone(), import::Report::default(), |progress: import::Progress| {
+            last = progress.read
+        })
+        .await
+        .unwrap();
         assert_eq!((first.stored, first.duplicates), (stored, 0), "{}", place.test.name);
         assert_eq!(last, std::fs::metadata(&plan.file).unwrap().len(), "the bar ends full");
-        let second = import::run(&place.events, &plan, customers, |_| {}).await.unwrap();
+        let second = import::run(&place.events, &plan, customers, import::Report::default(), |_| {}).await.unwrap();
         assert_eq!((second.stored, second.duplicates), (0, stored), "{}", place.test.name);
         let all = place.all().await;
         let mut by_source: BTreeMap<&str, Vec<_>> = BTreeMap::new();

@@ -33,7 +33,7 @@ use crate::{Calendar, Config, Day, Event, NewEvent, Outcome};
 pub use all::Packed;
 pub use block::Head;
 pub use tidy::Tidy;
-pub use vitals::Vitals;
+pub use vitals::{COMMIT_CLASSES, Totals, Vitals};
 
 /// What [`Events`] is made of.
 pub struct Ingredients {

@@ -26,6 +26,24 @@ pub struct Vitals {
     pub last_commit: Option<Duration>,
     /// Events in it.
     pub last_group: u64,
+    /// What was written since the start.
+    pub since_start: Totals,
+}
+
+/// Upper ends of the classes of [`Totals::commits`], in seconds; one more class has the rest.
+pub const COMMIT_CLASSES: [f64; 9] = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+
+/// What was written since the start.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Totals {
+    /// Events stored.
+    pub stored: u64,
+    /// Events that were known already.
+    pub duplicates: u64,
+    /// Transactions by how long they took.
+    pub commits: [u64; COMMIT_CLASSES.len() + 1],
+    /// What all of them took together.
+    pub commit_time: Duration,
 }
 
 impl Vitals {
@@ -51,11 +69,19 @@ struct Beats {
     duplicates: [u64; SECONDS],
     last_commit: Option<Duration>,
     last_group: u64,
+    since_start: Totals,
 }
 
 impl Default for Beats {
     fn default() -> Beats {
-        Beats { second: 0, stored: [0; SECONDS], duplicates: [0; SECONDS], last_commit: None, last_group: 0 }
+        Beats {
+            second: 0,
+            stored: [0; SECONDS],
+            duplicates: [0; SECONDS],
+            last_commit: None,
+            last_group: 0,
+            since_start: Totals::default(),
+        }
     }
 }
 
@@ -81,6 +107,12 @@ impl Pulse {
         beats.stored[SECONDS - 1] += stored;
         beats.duplicates[SECONDS - 1] += duplicates;
         (beats.last_commit, beats.last_group) = (Some(took), stored + duplicates);
+        let class = COMMIT_CLASSES.iter().position(|end| took.as_secs_f64() <= *end).unwrap_or(COMMIT_CLASSES.len());
+        let totals = &mut beats.since_start;
+        totals.stored += stored;
+        totals.duplicates += duplicates;
+        totals.commits[class] += 1;
+        totals.commit_time += took;
     }
 
     pub(super) fn read(&self, now: Timestamp, waiting_bytes: u64) -> Vitals {
@@ -93,6 +125,7 @@ impl Pulse {
             refused: self.refused.load(Ordering::Relaxed),
             last_commit: beats.last_commit,
             last_group: beats.last_group,
+            since_start: beats.since_start.clone(),
         }
     }
 }
@@ -111,6 +144,11 @@ mod tests {
         let vitals = pulse.read(Timestamp(1_003_000), 9);
         assert_eq!(vitals.stored[55..], [0, 5, 0, 8, 0]);
         assert_eq!((vitals.duplicates, vitals.last_group, vitals.waiting_bytes), (3, 2, 9));
+        let totals = vitals.since_start;
+        assert_eq!(
+            (totals.stored, totals.duplicates, &totals.commits[..3], totals.commit_time),
+            (13, 3, &[0, 3, 0][..], Duration::from_millis(12))
+        );
         assert_eq!(pulse.read(Timestamp(2_000_000), 0).stored, vec![0; 60]);
     }
 }

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::names::lenient;
-use super::{Door, Item, MOST_EVENTS, Refusal, Rules, Sender, Trouble, native, posthog, segment, times};
+use super::{Door, Item, MOST_EVENTS, Refusal, Rules, Sender, Trouble, cloudevents, native, posthog, segment, times};
 
 /// Why a request as a whole cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,18 +76,20 @@ impl Envelope {
     /// Reads what stands around the events.
     pub fn read(door: Door, body: &str) -> Result<Envelope, Malformed> {
         let first = body.trim_start().as_bytes().first().copied();
-        let takes_lists = matches!(door, Door::Native | Door::PosthogV0 | Door::PosthogAi);
+        // Attributes of an event may be called `token`, and are none.
+        let key = |whole: &Whole<'_>| if door == Door::CloudEvents { None } else { whole.key() };
+        let takes_lists = matches!(door, Door::Native | Door::PosthogV0 | Door::PosthogAi | Door::CloudEvents);
         match first {
             Some(b'[') if takes_lists => {
                 let events = elements(body, body)?;
-                let key = events.first().and_then(|first| read_whole(&body[first.clone()]).ok()).and_then(|whole| whole.key());
+                let key = events.first().and_then(|first| read_whole(&body[first.clone()]).ok()).and_then(|whole| key(&whole));
                 Ok(Envelope { door, key, sent_at: None, is_single: false, events })
             }
             Some(b'{') => {
                 let whole = read_whole(body)?;
                 let list = match door {
                     Door::Native => whole.events,
-                    Door::Segment(_) => None,
+                    Door::Segment(_) | Door::CloudEvents => None,
                     _ => whole.batch,
                 };
                 let (events, is_single) = match (list, door) {
@@ -97,7 +99,7 @@ impl Envelope {
                     (None, _) => (vec![place(body, body.trim())], true),
                 };
                 let sent_at = whole.sent_at.or(whole.sent_at_in_camels).and_then(|json| times::read(json.get()));
-                Ok(Envelope { door, key: whole.key(), sent_at, is_single, events })
+                Ok(Envelope { door, key: key(&whole), sent_at, is_single, events })
             }
             _ => match serde_json::from_str::<IgnoredAny>(body) {
                 Err(error) => Err(Malformed::NotJson(error.to_string())),
@@ -131,6 +133,7 @@ impl Envelope {
         match self.door {
             Door::Native => native::item(json, self.sent_at, sender, rules),
             Door::PosthogV0 | Door::PosthogAi | Door::PosthogV1 => posthog::item(json, self.door, self.sent_at, sender, rules),
+            Door::CloudEvents => cloudevents::item(json, sender, rules),
             Door::SegmentBatch => segment::item(json, None, self.sent_at, sender, rules),
             Door::Segment(call) => segment::item(json, Some(call), self.sent_at, sender, rules),
         }

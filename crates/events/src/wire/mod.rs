@@ -8,6 +8,7 @@
 //! duplicates and names make people one. Otherwise a customer could keep another's events out by sending their ids first, or draw
 //! another's people to itself by an alias.
 
+pub mod cloudevents;
 mod envelope;
 mod names;
 mod native;
@@ -65,6 +66,8 @@ pub enum Door {
     SegmentBatch,
     /// One call of Segment's, which the path names.
     Segment(Call),
+    /// CloudEvents 1.0.
+    CloudEvents,
 }
 
 impl Door {
@@ -74,6 +77,7 @@ impl Door {
             Door::Native => "api",
             Door::PosthogV0 | Door::PosthogAi | Door::PosthogV1 => "posthog",
             Door::SegmentBatch | Door::Segment(_) => "segment",
+            Door::CloudEvents => "cloudevents",
         }
     }
 
@@ -199,6 +203,10 @@ text_enum!(
         BadRequest = "bad_request",
         /// A request that is too large or has too many events.
         RequestTooLarge = "request_too_large",
+        /// A token that sends more a second than it may.
+        TooFast = "too_fast",
+        /// A token that has sent what it may on a day.
+        DayIsFull = "day_is_full",
         /// A request without a token that may send events.
         NoToken = "no_token",
     }
@@ -234,6 +242,10 @@ impl Trouble {
             Trouble::UnknownField => "The event has a field that is not known here.",
             Trouble::BadRequest => "The body of a request could not be read: no JSON, broken compression, or not the shape of the format.",
             Trouble::RequestTooLarge => "A request had more than 20 MB or more than 10,000 events.",
+            Trouble::TooFast => {
+                "A request was turned away, as its token sends more events a second than it may. SDKs send them again, later."
+            }
+            Trouble::DayIsFull => "A request was turned away, as its token has sent all events that it may on a day.",
             Trouble::NoToken => "A request had no API token with the scope events:write. The SDK's key must be one.",
         }
     }

@@ -23,10 +23,10 @@ const PROPERTIES: &[&str] = &["properties", "props", "metadata", "payload"];
 const AROUND: &[&str] = &["sent_at"];
 
 /// Fields in the order in which they came.
-struct Fields<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct Fields<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
-    fn read(json: &'a str) -> Result<Fields<'a>, serde_json::Error> {
+    pub(super) fn read(json: &'a str) -> Result<Fields<'a>, serde_json::Error> {
         struct All;
         impl<'a> Visitor<'a> for All {
             type Value = Vec<(String, &'a RawValue)>;
@@ -53,9 +53,14 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of a field and the name that it was given.
-    fn get(&self, names: &[&'static str]) -> (Option<&'a str>, &'static str) {
+    pub(super) fn get(&self, names: &[&'static str]) -> (Option<&'a str>, &'static str) {
         let found = names.iter().find_map(|name| self.0.iter().find(|(given, _)| given == name).map(|(_, json)| (json.get(), *name)));
         found.map_or((None, names[0]), |(json, name)| (Some(json), name))
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        self.0.iter().map(|(name, json)| (name.as_str(), json.get()))
     }
 
     fn complaints(&self) -> Vec<FieldError> {

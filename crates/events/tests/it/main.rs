@@ -7,7 +7,9 @@
 mod counts;
 mod crash;
 mod house;
+mod imports;
 mod instances;
 mod known_ids;
+mod quota;
 mod reading;
 mod troubles;

@@ -4,7 +4,6 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use accounts::customers::{self, CustomerOrder, CustomerQuery};
 use accounts::{Actor, CustomerId};
 use events::import::{self, Customers, Format, Mapping, Plan, Progress, Report};
 use events::{Filter, Source, export};
@@ -68,7 +67,7 @@ impl EventsCommand {
             EventsCommand::Import { file, map, format, source, dry_run } => {
                 let format = format.as_deref().map_or_else(|| Format::of_file(&file), Format::parse)?;
                 let plan = Plan { format, mapping: Mapping::parse(&map)?, source: Source::parse(&source)?, is_dry_run: dry_run, file };
-                let report = import::run(&app.events, &plan, known_customers(&app).await?, bar(output)).await?;
+                let report = import::run(&app.events, &plan, Customers::of_house(&app.db).await?, Report::default(), bar(output)).await?;
                 output.show(&report, |report| told(report, dry_run));
                 Ok(if report.refused > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })
             }
@@ -113,22 +112,6 @@ async fn write(app: &App, filter: &Filter, to: Option<&PathBuf>, output: Output)
                 return export::parquet(&app.events, &scope, filter, out, seen).await;
             }
             export::csv(&app.events, &scope, filter, std::io::BufWriter::new(out), seen).await
-        }
-    }
-}
-
-/// All customers of the house, by id and by name.
-async fn known_customers(app: &App) -> Result<Customers> {
-    let mut known = Customers::default();
-    let mut query = CustomerQuery { order: CustomerOrder::Created, limit: accounts::MAX_PAGE, ..CustomerQuery::default() };
-    loop {
-        let page = customers::list(&app.db, &Actor::cli().scope(), &query).await?;
-        for customer in &page.items {
-            known.add(&customer.id, customer.name.as_str());
-        }
-        query.after = page.next;
-        if query.after.is_none() {
-            return Ok(known);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use accounts::{Actor, Label, MemberId, NewToken, NewlyMade, TokenId, TokenScope, TokenScopes, tokens};
+use accounts::{Actor, Label, MemberId, NewToken, NewlyMade, SendingLimits, TokenId, TokenScope, TokenScopes, tokens};
 use axum::extract::State;
 use axum::response::Response;
 use kit::{Error, Result, Timestamp};
@@ -33,16 +33,24 @@ struct Typed {
     name: String,
     life: String,
     scopes: Vec<String>,
+    per_second: String,
+    per_day: String,
 }
 
 impl Typed {
+    fn empty() -> Typed {
+        Typed { name: String::new(), life: "90".to_owned(), scopes: Vec::new(), per_second: String::new(), per_day: String::new() }
+    }
+
     fn read(pairs: Vec<(String, String)>) -> Result<Typed> {
-        let mut typed = Typed { name: String::new(), life: "90".to_owned(), scopes: Vec::new() };
+        let mut typed = Typed::empty();
         for (field, value) in pairs {
             match field.as_str() {
                 "name" => typed.name = value,
                 "life" => typed.life = value,
                 "scope" => typed.scopes.push(value),
+                "events_per_second" => typed.per_second = value,
+                "events_per_day" => typed.per_day = value,
                 other => return Err(Error::invalid(other, "is not a field here")),
             }
         }
@@ -55,9 +63,10 @@ impl Typed {
             name: Label::parse(&self.name),
             scopes: TokenScopes::parse(&self.scopes.join(" ")),
             life: life.ok_or_else(|| Error::invalid("life", "choose one of the times")),
+            limits: SendingLimits::parse(&self.per_second, &self.per_day),
         );
         let expires_at = life.2.map(|days| now.plus(Duration::from_secs(days * 86_400)));
-        Ok(NewToken { name, scopes, expires_at })
+        Ok(NewToken { name, scopes, expires_at, limits })
     }
 }
 
@@ -115,8 +124,7 @@ pub async fn list(State(app): State<App>, Caller(actor): Caller, view: View) -> 
 
 /// Shows the form.
 pub async fn form(Caller(actor): Caller, view: View) -> Response {
-    let typed = Typed { name: String::new(), life: "90".to_owned(), scopes: Vec::new() };
-    show_form(view, &actor, &typed, &Complaint::none())
+    show_form(view, &actor, &Typed::empty(), &Complaint::none())
 }
 
 /// Makes a token and shows it, this once.
@@ -154,7 +162,7 @@ fn show_form(view: View, actor: &Actor, typed: &Typed, complaint: &Complaint) ->
     let scopes = TokenScope::ALL.iter().filter(|scope| actor.role().has_use_for(**scope));
     let body = html! {
         form.form method="post" action="/account/tokens/new" {
-            (complaint.summary(&["name", "life", "scopes"]))
+            (complaint.summary(&["name", "life", "scopes", "events_per_second", "events_per_day"]))
             (card::simple("Token", html! { div.form {
                 (field::text(Field {
                     name: "name", label: "Name", value: &typed.name, hint: "What uses it, such as “CI of the shop”.", error: complaint.of("name"),
@@ -169,6 +177,18 @@ fn show_form(view: View, actor: &Actor, typed: &Typed, complaint: &Complaint) ->
                     div.form { @for scope in scopes { (scope_box(*scope, typed)) } }
                 }
             }))
+            @if actor.role().has_use_for(TokenScope::EventsWrite) {
+                (card::simple("How many events it may send", form::columns(html! {
+                    (field::number(Field {
+                        name: "events_per_second", label: "Events a second", value: &typed.per_second, hint: "Ten times as many may come at once.",
+                        error: complaint.of("events_per_second"), ..Field::default()
+                    }))
+                    (field::number(Field {
+                        name: "events_per_day", label: "Events a day", value: &typed.per_day, hint: "Without a number there is no end.",
+                        error: complaint.of("events_per_day"), ..Field::default()
+                    }))
+                })))
+            }
             (form::actions(html! { (button::primary("Create token")) (button::link_secondary("/account/tokens", "Cancel")) }))
         }
     };

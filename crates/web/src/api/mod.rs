@@ -10,8 +10,10 @@ mod customers;
 mod deploy_tokens;
 mod deployments;
 mod doctor;
+mod events;
 mod follow_ups;
 mod health;
+mod imports;
 mod jobs;
 mod logs;
 mod me;
@@ -32,6 +34,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::routes::{Access, Routes, routes};
+use crate::uploads::FILES;
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -98,4 +101,11 @@ pub fn routes(all: Routes) -> Routes {
         .api(operate, routes!(jobs::retry))
         .api(operate, routes!(jobs::reconcilers))
         .api(operate, routes!(doctor::examine))
+        .api(Access::House(Permission::ReadReporting), routes!(events::export))
+        .api(operate, routes!(imports::list))
+        .api_within(operate, FILES, routes!(imports::send))
+        .api(operate, routes!(imports::get))
+        .api(operate, routes!(imports::start))
+        .api(operate, routes!(imports::cancel))
+        .api(operate, routes!(imports::discard))
 }

@@ -1,6 +1,6 @@
 //! One's own API tokens.
 
-use accounts::{Actor, Label, MemberId, NewToken, Token, TokenId, TokenScopes, tokens};
+use accounts::{Actor, Label, MemberId, NewToken, SendingLimits, Token, TokenId, TokenScopes, tokens};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -39,6 +39,12 @@ pub struct CreateToken {
     /// Days until it ends; for ever, if not said (and no longer than the token that makes it).
     #[schema(minimum = 1, maximum = 3650)]
     valid_days: Option<u16>,
+    /// Events a second that it may send; ten times as many may come at once. Without it there is no end.
+    #[schema(minimum = 1)]
+    events_per_second: Option<i64>,
+    /// Events a day that it may send. Without it there is no end.
+    #[schema(minimum = 1)]
+    events_per_day: Option<i64>,
 }
 
 /// The new token. Its secret is in this answer and nowhere else.
@@ -105,7 +111,8 @@ fn parse(body: &CreateToken, now: Timestamp) -> kit::Result<NewToken> {
         name: Label::parse(&body.name),
         scopes: TokenScopes::parse(&body.scopes.join(" ")),
         days: days,
+        limits: SendingLimits::new(body.events_per_second, body.events_per_day),
     );
     let expires_at = days.map(|days| now.plus(std::time::Duration::from_secs(u64::from(days) * 86_400)));
-    Ok(NewToken { name, scopes, expires_at })
+    Ok(NewToken { name, scopes, expires_at, limits })
 }

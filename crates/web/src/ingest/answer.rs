@@ -18,12 +18,23 @@ pub fn taken(door: Door, is_single: bool, answers: &[Answered]) -> Result<Respon
     Ok(match door {
         Door::PosthogV1 => axum::Json(json!({ "results": verdicts(answers) })).into_response(),
         Door::SegmentBatch | Door::Segment(_) => plain(r#"{"success":true}"#),
+        Door::CloudEvents => axum::Json(json!({ "results": results(answers) })).into_response(),
         Door::Native | Door::PosthogV0 | Door::PosthogAi => plain(r#"{"status":"Ok"}"#),
     })
 }
 
 fn plain(text: &'static str) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response()
+}
+
+/// One for each event, in their order.
+fn results(answers: &[Answered]) -> Vec<Value> {
+    let result = |answer: &Answered| match &answer.verdict {
+        Err(refusal) => json!({ "id": answer.id, "result": "refused", "details": refusal.message() }),
+        Ok(Outcome::Stored) => json!({ "id": answer.id, "result": "stored" }),
+        Ok(Outcome::Duplicate) => json!({ "id": answer.id, "result": "duplicate" }),
+    };
+    answers.iter().map(result).collect()
 }
 
 fn verdicts(answers: &[Answered]) -> Map<String, Value> {

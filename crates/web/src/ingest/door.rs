@@ -8,8 +8,11 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use events::intake::Answered;
+use events::quota::Admission;
+use events::wire::cloudevents::structured;
 use events::wire::{Door, Envelope, Item, Malformed, Rules, Sender};
 use kit::Error;
+use percent_encoding::percent_decode;
 
 use super::answer::{allow_browsers, taken};
 use super::body::{self, LARGE, field};
@@ -68,13 +71,19 @@ async fn receive(door: Door, app: &App, client: &Client, request: Request) -> Re
     let (parts, content) = request.into_parts();
     let query = parts.uri.query().unwrap_or_default();
     let mut share = app.ingest().share();
-    let text = body::read(&parts.headers, query, content, &mut share).await?;
+    let mut text = body::read(&parts.headers, query, content, &mut share).await?;
+    if door == Door::CloudEvents
+        && let Some(whole) = in_headers(&parts.headers, &text)
+    {
+        text = whole;
+    }
     let mut envelope = Envelope::read(door, &text).map_err(malformed)?;
     let sending = who_sends(app, client, &parts.headers, query, &envelope).await?;
     envelope.sent_at = clock_of_sender(door, &parts.headers, query).or(envelope.sent_at);
     if door == Door::PosthogV1 && envelope.is_empty() {
         return Err(Refused::EmptyBatch);
     }
+    let admission = admit(app, &sending, envelope.len()).await?;
     let is_single = envelope.is_single;
     let sender = Sender { tenant: sending.tenant, customer: None, received_at: app.clock.now(), key: None };
     let items = items(envelope, text, sender, app.ingest().intake.rules().clone()).await?;
@@ -82,7 +91,14 @@ async fn receive(door: Door, app: &App, client: &Client, request: Request) -> Re
         return Err(Refused::NoUuid);
     }
     let answers = take(app, door, &sending.token, items).await?;
+    admission.used();
     taken(door, is_single, &answers)
+}
+
+/// Asks whether the token may send so many events now.
+pub async fn admit(app: &App, sending: &Sending, events: usize) -> Result<Admission, Refused> {
+    let admitted = app.ingest().quotas.admit(&sending.token, sending.limits, events).await.map_err(Refused::Error)?;
+    admitted.map_err(|why| Refused::TooMuch { why, token: sending.token.clone() })
 }
 
 /// Keeps what can be kept.
@@ -113,6 +129,20 @@ async fn who_sends(app: &App, client: &Client, headers: &HeaderMap, query: &str,
     let key = keys::in_headers(headers).or_else(|| envelope.key.clone()).or_else(in_query);
     let key = key.ok_or(Refused::Key(Closed::Unknown))?;
     app.ingest().keys.whose(app, client, key.trim()).await.map_err(Refused::Error)?.map_err(Refused::Key)
+}
+
+/// The CloudEvent whose attributes are headers that begin with `ce-`; none where the body has the whole event.
+fn in_headers(headers: &HeaderMap, data: &str) -> Option<String> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("application/cloudevents") || !headers.contains_key("ce-specversion") {
+        return None;
+    }
+    let attributes = headers.iter().filter_map(|(name, value)| {
+        let name = name.as_str().strip_prefix("ce-")?;
+        // What is no ASCII is sent as `%` and two digits for each byte.
+        Some((name.to_owned(), percent_decode(value.as_bytes()).decode_utf8_lossy().into_owned()))
+    });
+    Some(structured(&attributes.collect::<Vec<_>>(), kind, data))
 }
 
 /// When the request left, where a header or the query says so.

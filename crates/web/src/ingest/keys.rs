@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use accounts::{Actor, Client, CustomerId, How, Permission, tokens};
+use accounts::{Actor, Client, CustomerId, How, Permission, SendingLimits, tokens};
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -30,6 +30,8 @@ pub struct Sending {
     pub token: String,
     /// The customer whose member has it; none for the house's people, who may send for any customer.
     pub tenant: Option<CustomerId>,
+    /// How much the token may send.
+    pub limits: SendingLimits,
 }
 
 /// Why a key does not open.
@@ -60,7 +62,10 @@ impl Keys {
         }
         let found = match tokens::authenticate(&app.db, &app.clock, client, key).await? {
             None => Err(Closed::Unknown),
-            Some(actor) => sending(&actor),
+            Some(actor) => match (sending(&actor), actor.how()) {
+                (Ok(found), How::Token { id, .. }) => Ok(Sending { limits: accounts::sending::limits(&app.db, id).await?, ..found }),
+                (found, _) => found,
+            },
         };
         let mut known = self.lock();
         if known.len() >= REMEMBERED {
@@ -78,7 +83,7 @@ impl Keys {
     }
 }
 
-/// Whoever is recognised, as a sender of events.
+/// Whoever is recognised, as a sender of events without an end.
 pub fn sending(actor: &Actor) -> Result<Sending, Closed> {
     if let Err(error) = actor.may(Permission::IngestEvents) {
         return Err(Closed::NotAllowed(error.public_message()));
@@ -87,7 +92,7 @@ pub fn sending(actor: &Actor) -> Result<Sending, Closed> {
         How::Token { id, .. } => id.to_string(),
         _ => String::new(),
     };
-    Ok(Sending { token, tenant: actor.customer().cloned() })
+    Ok(Sending { token, tenant: actor.customer().cloned(), limits: SendingLimits::default() })
 }
 
 /// The key that stands in the headers: `Bearer` as our API and PostHog's version 1 have it, `Basic` with the key as the name as

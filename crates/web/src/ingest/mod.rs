@@ -1,4 +1,5 @@
-//! The doors for events: our own, PostHog's (versions 0 and 1) and Segment's, so that existing SDKs work with host and key changed.
+//! The doors for events: our own, PostHog's (versions 0 and 1), Segment's and CloudEvents, so that existing SDKs work with host and key
+//! changed.
 //!
 //! These routes are asked thousands of times a second, so nothing stands before them that the other routes have: no session, no log line,
 //! no look at the token in the database for each request. What a door must do is done here: who sends ([`keys`]), how much memory bodies may take
@@ -21,6 +22,7 @@ use axum::Router;
 use axum::response::Response;
 use axum::routing::any;
 use events::Intake;
+use events::quota::Quotas;
 use events::wire::{Call, Door};
 use kit::{Clock, Db};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -35,6 +37,7 @@ pub struct Ingest {
     /// From what was read to what is durable.
     pub intake: Intake,
     pub(crate) keys: Keys,
+    pub(crate) quotas: Quotas,
     budget: Arc<Budget>,
 }
 
@@ -43,7 +46,12 @@ impl Ingest {
     pub fn new(db: &Db, clock: &Clock, events: &events::Events) -> Ingest {
         // Bodies may take twice what may wait to be written, and always enough for one of the largest.
         let megabytes = (events.config().waiting_mb as usize * 2).max(64);
-        Ingest { intake: Intake::new(db, clock, events), keys: Keys::default(), budget: Arc::new(Budget::new(megabytes << 20)) }
+        Ingest {
+            intake: Intake::new(db, clock, events),
+            keys: Keys::default(),
+            quotas: Quotas::new(db, clock, events.calendar()),
+            budget: Arc::new(Budget::new(megabytes << 20)),
+        }
     }
 
     /// What a request takes of the memory for bodies; nothing yet.
@@ -79,6 +87,7 @@ pub fn routes(all: Routes) -> Routes {
         ("/v1/page", Door::Segment(Call::Page)),
         ("/v1/screen", Door::Segment(Call::Screen)),
         ("/v1/alias", Door::Segment(Call::Alias)),
+        ("/cloudevents", Door::CloudEvents),
     ];
     let all = doors
         .into_iter()

@@ -1,6 +1,6 @@
 //! Our own door: events of one customer, whom the address names, with an answer for each.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use accounts::{Client, CustomerId};
 use axum::extract::{Request, State};
@@ -16,7 +16,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::body;
-use super::door::{client, finish, items, malformed, take as keep, within_its_time};
+use super::door::{admit, client, finish, items, malformed, take as keep, within_its_time};
 use super::keys::{self, Closed, Sending};
 use super::refused::{COME_BACK, Refused};
 use crate::app::App;
@@ -90,6 +90,7 @@ pub struct Verdict {
     responses(
         (status = 200, description = "What became of each", body = Taken),
         (status = 413, description = "More than 20 MB", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "The token sends more than it may", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too much is on its way; nothing was kept", body = Problem, content_type = "application/problem+json")))]
 pub async fn take(State(app): State<App>, customer: Result<Path<CustomerId>, Failure>, request: Request) -> Response {
     let started = Instant::now();
@@ -161,12 +162,14 @@ async fn receive(app: &App, client: &Client, customer: CustomerId, request: Requ
     if envelope.is_empty() {
         return Err(Error::invalid("events", "must have 1 to 10000 events").into());
     }
+    let admission = admit(app, &sending, envelope.len()).await?;
     // A list's events need their own.
     let key = key.filter(|_| envelope.is_single).map(str::to_owned);
     let is_single = envelope.is_single;
     let sender = Sender { tenant: sending.tenant, customer: Some(customer), received_at: app.clock.now(), key };
     let items = items(envelope, text, sender, app.ingest().intake.rules().clone()).await?;
     let answers = keep(app, Door::Native, &sending.token, items).await?;
+    admission.used();
     tell(answers, is_single)
 }
 
@@ -227,6 +230,9 @@ fn failure(refused: &Refused) -> Failure {
         Refused::TooLarge => Failure::because(Reason::TooLarge(events::wire::LARGEST_BODY)),
         Refused::TooMany => Failure::from(Error::invalid("events", format!("must have at most {MOST_EVENTS} events"))),
         Refused::Encoding => Failure::because(Reason::UnsupportedType("application/json")),
+        Refused::TooMuch { .. } => {
+            Failure::from(Error::Throttled { message: refused.message(), retry_after: Duration::from_secs(refused.wait()) })
+        }
         Refused::TooSlow => Failure::because(Reason::TimedOut),
         Refused::Busy | Refused::Error(_) => Failure::from(Error::unavailable(refused.message())),
         _ => Failure::because(Reason::Malformed(refused.message())),

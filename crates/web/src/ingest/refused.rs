@@ -3,6 +3,7 @@
 use accounts::Client;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use events::quota::TooMuch;
 use events::warnings::Note;
 use events::wire::{Door, LARGEST_BODY, MOST_EVENTS, Trouble};
 use kit::Error;
@@ -36,6 +37,13 @@ pub enum Refused {
     TooMany,
     /// A compression that is not known.
     Encoding,
+    /// The token sends more than it may.
+    TooMuch {
+        /// More than what.
+        why: TooMuch,
+        /// The token's id.
+        token: String,
+    },
     /// It took too long, here or on the way.
     TooSlow,
     /// Too much is being read or waits to be written.
@@ -58,6 +66,7 @@ impl Refused {
             // Whatever kept events from being kept: they are safe with the sender, who is to send them again. Not 408, which some clients
             // take for their own fault.
             Refused::TooSlow | Refused::Busy | Refused::Error(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Refused::TooMuch { .. } => StatusCode::TOO_MANY_REQUESTS,
             Refused::Fault => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -72,6 +81,7 @@ impl Refused {
             Refused::EmptyBatch => "empty_batch",
             Refused::Event(code, _) => code,
             Refused::TooLarge | Refused::TooMany => "payload_too_large",
+            Refused::TooMuch { .. } => "rate_limited",
             Refused::Encoding => "unsupported_encoding",
             Refused::TooSlow | Refused::Busy | Refused::Error(_) => "service_unavailable",
             Refused::Fault => "internal_error",
@@ -91,6 +101,13 @@ impl Refused {
             Refused::TooLarge => format!("A request may have at most {} MB, compressed and unpacked.", LARGEST_BODY >> 20),
             Refused::TooMany => format!("A request may have at most {MOST_EVENTS} events."),
             Refused::Encoding => "The body may be compressed by gzip, deflate or zstd.".to_owned(),
+            Refused::TooMuch { why: TooMuch::TooFast { .. }, .. } => {
+                "This token sends more events a second than it may. Nothing of this request was kept; please send it again later."
+                    .to_owned()
+            }
+            Refused::TooMuch { why: TooMuch::DayIsFull { .. }, .. } => {
+                "This token has sent all events that it may on a day. Nothing of this request was kept.".to_owned()
+            }
             Refused::TooSlow => "It took too long. Please send it again; what was kept already counts once.".to_owned(),
             Refused::Busy => "Too many events are on their way. Nothing of this request was kept; please send it again.".to_owned(),
             Refused::Error(error) => crate::respond::sentence(&error.public_message()),
@@ -107,7 +124,19 @@ impl Refused {
         let body = json!({ "error": self.code(), "error_description": self.message(), "error_uri": uri });
         let mut response = (self.status(), axum::Json(body)).into_response();
         self.headers(&mut response);
+        // SDKs of version 1 throw away what is answered with 429.
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        }
         response
+    }
+
+    /// How many seconds a token that sends more than it may must wait.
+    pub fn wait(&self) -> u64 {
+        match self {
+            Refused::TooMuch { why: TooMuch::TooFast { wait } | TooMuch::DayIsFull { wait }, .. } => wait.as_secs().max(1),
+            _ => COME_BACK,
+        }
     }
 
     /// With all the fields that some client reads.
@@ -129,6 +158,9 @@ impl Refused {
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::INTERNAL_SERVER_ERROR => {
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(COME_BACK));
             }
+            StatusCode::TOO_MANY_REQUESTS => {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(self.wait()));
+            }
             StatusCode::METHOD_NOT_ALLOWED => {
                 response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));
             }
@@ -142,6 +174,8 @@ impl Refused {
     /// Counts it for the operator and logs what is ours to look at.
     pub fn note(&self, app: &App, source: &'static str, client: &Client) {
         let trouble = match self {
+            Refused::TooMuch { why: TooMuch::TooFast { .. }, .. } => Trouble::TooFast,
+            Refused::TooMuch { why: TooMuch::DayIsFull { .. }, .. } => Trouble::DayIsFull,
             Refused::Key(_) => Trouble::NoToken,
             Refused::Malformed(_) | Refused::NoUuid | Refused::Encoding => Trouble::BadRequest,
             Refused::TooLarge | Refused::TooMany => Trouble::RequestTooLarge,
@@ -156,6 +190,7 @@ impl Refused {
             _ => return,
         };
         let reason = format!("{} From {}.", self.message(), client.ip);
-        app.ingest().intake.warnings().note(Note { trouble, source, name: "", sender: "", reason: &reason, sample: "" });
+        let sender = if let Refused::TooMuch { token, .. } = self { token } else { "" };
+        app.ingest().intake.warnings().note(Note { trouble, source, name: "", sender, reason: &reason, sample: "" });
     }
 }

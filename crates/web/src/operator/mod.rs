@@ -5,8 +5,9 @@ mod audit;
 mod customer;
 mod customers;
 mod doctor;
-mod events;
+pub(crate) mod events;
 mod health;
+mod imports;
 mod ingestion;
 mod jobs;
 mod mail;
@@ -16,8 +17,10 @@ mod sites;
 mod staff;
 
 use accounts::Permission;
+use axum::routing::post;
 
 use crate::routes::{Access, Routes};
+use crate::uploads::FILES;
 
 /// Everything under `/admin`, and what of a site only they see.
 pub fn routes(routes: Routes) -> Routes {
@@ -47,9 +50,18 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/admin/health/models/{model}/discard", operate, health::discard)
         .post("/admin/health/versions/{version}/use", operate, health::use_version)
         .get("/admin/events", Access::House(Permission::ReadReporting), events::list)
+        .get("/admin/events.csv", Access::House(Permission::ReadReporting), events::export::csv)
+        .get("/admin/events.parquet", Access::House(Permission::ReadReporting), events::export::parquet)
         .get("/admin/events/{at}/{seq}", Access::House(Permission::ReadReporting), events::show)
         .get("/admin/events/{at}/{seq}/raw", Access::House(Permission::ReadReporting), events::raw)
         .get("/admin/ingestion", operate, ingestion::show)
+        .post("/admin/ingestion/keys/{key}", operate, ingestion::limit)
+        .get(imports::PLACE, operate, imports::list)
+        .on("POST", imports::PLACE, operate, FILES, post(imports::upload))
+        .get("/admin/ingestion/import/{import}", operate, imports::show)
+        .post("/admin/ingestion/import/{import}/start", operate, imports::start)
+        .post("/admin/ingestion/import/{import}/cancel", operate, imports::cancel)
+        .post("/admin/ingestion/import/{import}/discard", operate, imports::discard)
         .get("/admin/sites", Access::House(Permission::ReadSites), sites::list)
         .get("/admin/sites.csv", Access::House(Permission::ReadSites), sites::export)
         .get("/admin/sites/adopt", operate, adopt::form)

@@ -38,6 +38,16 @@ impl Complaint {
         }
     }
 
+    /// As [`Complaint::from`], for what a handler's helper says.
+    pub fn of_failure(failure: Failure) -> Answer<Complaint> {
+        let status = failure.status();
+        match failure.field_errors() {
+            [] if status.is_client_error() || status == StatusCode::SERVICE_UNAVAILABLE => Ok(Complaint::saying(status, &failure.detail())),
+            [] => Err(failure),
+            fields => Complaint::from(Error::Invalid(fields.to_vec())),
+        }
+    }
+
     /// One sentence about the form as a whole.
     pub fn saying(status: StatusCode, message: &str) -> Complaint {
         Complaint { status, message: Some(sentence(message)), fields: Vec::new() }

@@ -81,7 +81,9 @@ pub async fn show(State(app): State<App>) -> Answer {
     handle.run_upkeep();
     // Not through the recorder, which keeps a series for ever: those of a site end with it.
     let sites = text_of_sites(&hosting::usage::series(&app.hosting).await?);
-    let text: Response = (handle.render() + &sites).into_response();
+    let ingestion =
+        super::ingestion_figures::text(&app.events.vitals(), app.ingest().bytes_read(), &app.ingest().intake.warnings().since_start());
+    let text: Response = (handle.render() + &sites + &ingestion).into_response();
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text.into_body()).into_response())
 }
 
@@ -125,7 +127,7 @@ fn text_of_sites(sites: &[SiteSeries]) -> String {
     text
 }
 
-fn family(text: &mut String, name: &str, kind: &str, help: &str, lines: impl IntoIterator<Item = (String, f64)>) {
+pub(super) fn family(text: &mut String, name: &str, kind: &str, help: &str, lines: impl IntoIterator<Item = (String, f64)>) {
     let mut lines = lines.into_iter().peekable();
     if lines.peek().is_none() {
         return;

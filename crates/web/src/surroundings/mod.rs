@@ -3,6 +3,7 @@
 mod assets;
 mod headers;
 pub mod health;
+mod ingestion_figures;
 pub mod metrics;
 
 use std::time::Instant;

@@ -99,6 +99,7 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
             name: accounts::Label::parse("target").unwrap(),
             scopes: accounts::TokenScopes::parse("sites:read").unwrap(),
             expires_at: None,
+            limits: accounts::SendingLimits::default(),
         };
         let made = accounts::tokens::create(&app.db, &app.clock, &actor, &owner.id, new).await.unwrap();
         names.push(("{token}", made.id.to_string()));
@@ -121,6 +122,22 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
     }
     if row.path.contains("{version}") {
         names.push(("{version}", "2".to_owned()));
+    }
+    if row.path.contains("{key}") {
+        let key = test.token(&owner, "events:write").await;
+        let (id,): (String,) =
+            app.db.one(sql("select id from api_token where token_hash = $1").bind(kit::secrets::sha256_hex(key))).await.unwrap();
+        names.push(("{key}", id));
+    }
+    if row.path.contains("{import}") {
+        // Only some files may wait at once.
+        for import in app.imports.list(50).await.unwrap() {
+            let _ = app.imports.cancel(&Actor::cli(), &import.id).await;
+            app.imports.discard(&import.id).await.unwrap();
+        }
+        let mut upload = app.imports.upload(&Actor::cli(), "a.csv", None).await.unwrap();
+        upload.write(b"event,time\nlogin,2026-01-14\n").await.unwrap();
+        names.push(("{import}", upload.finish().await.unwrap().id.to_string()));
     }
     if row.path.contains("{mail}") {
         let mail = Mail { to: "a@example.test".into(), subject: "Hello".into(), text: Secret::new("t"), html: Secret::new("h") };

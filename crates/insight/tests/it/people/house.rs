@@ -66,6 +66,7 @@ impl House {
             keep_days: 3650,
             remember_ids_days: 7,
             waiting_mb: 64,
+            import_mb: 1,
             features: 10,
             key_features: Vec::new(),
             remove_keys: Vec::new(),

@@ -1,5 +1,6 @@
 //! All events of the house as they come in, and each by itself.
 
+pub(crate) mod export;
 mod one;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("api", "API"),
     ("posthog", "PostHog"),
     ("segment", "Segment"),
+    ("cloudevents", "CloudEvents"),
     ("innkeeper", "Innkeeper"),
     ("import", "Import"),
     ("sample", "Samples"),
@@ -88,6 +90,27 @@ impl Asked {
         to(PLACE, &pairs.map(|(name, kept)| (name, if name == field { value } else { kept })))
     }
 
+    /// What an export has: all of the list, from its newest event on.
+    fn exported(&self, app: &App) -> kit::Result<Filter> {
+        if self.names_nobody() {
+            return Err(kit::Error::invalid("customer", "must be a customer's id, and a person a number"));
+        }
+        Ok(Filter { after: None, ..self.filter(app) })
+    }
+
+    /// The address of an export of the same events.
+    fn export(&self, place: &str) -> String {
+        let pairs = [
+            ("name", self.name.as_str()),
+            ("customer", &self.customer),
+            ("person", &self.person),
+            ("source", &self.source),
+            ("from", &self.from),
+            ("to", &self.to),
+        ];
+        to(place, &pairs)
+    }
+
     fn is_filtered(&self) -> bool {
         [&self.name, &self.customer, &self.person, &self.source, &self.from, &self.to].iter().any(|text| !text.trim().is_empty())
     }
@@ -129,6 +152,8 @@ pub async fn list(State(app): State<App>, Caller(actor): Caller, view: View, Que
         title: "Events",
         help: "What customers and people do, as it comes in. Open one to see all that was sent.",
         actions: html! {
+            (button::link(&asked.export("/admin/events.csv"), Button { label: "CSV", kind: Kind::Secondary, icon: Some(icon::download()), title: "All events of this list", ..Button::default() }))
+            (button::link(&asked.export("/admin/events.parquet"), Button { label: "Parquet", kind: Kind::Secondary, icon: Some(icon::download()), title: "All events of this list", ..Button::default() }))
             @if is_live { (button::link(&asked.with("live", "off"), Button { label: "Pause", kind: Kind::Secondary, icon: Some(icon::pause()), ..Button::default() })) }
             @else { (button::link(&asked.with("live", ""), Button { label: "Go live", kind: Kind::Secondary, icon: Some(icon::play()), ..Button::default() })) }
         },

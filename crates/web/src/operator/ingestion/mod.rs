@@ -1,9 +1,9 @@
 //! How events come in: how many, what was wrong with some, who may send, and how to.
 
+mod keys;
 mod snippets;
 
-use accounts::tokens::{self, Token};
-use accounts::{Permission, TokenScope};
+use accounts::Permission;
 use axum::extract::State;
 use events::Vitals;
 use events::warnings::Warning;
@@ -23,11 +23,12 @@ use crate::frame::View;
 use crate::respond::Answer;
 use crate::routes::Caller;
 
+pub use keys::limit;
+
 const PLACE: &str = "/admin/ingestion";
 /// Days of warnings that are shown, today included.
 const DAYS: i64 = 7;
 const WARNINGS: u32 = 50;
-const TOKENS: u32 = 20;
 
 /// Shows it.
 pub async fn show(State(app): State<App>, Caller(actor): Caller, view: View) -> Answer {
@@ -41,15 +42,15 @@ pub async fn show(State(app): State<App>, Caller(actor): Caller, view: View) -> 
     if view.is_fragment() {
         return Ok(view.fragment(live));
     }
-    let senders = tokens::with_scope(&app.db, &app.clock, &actor, TokenScope::EventsWrite, TOKENS).await?;
+    let senders = keys::list(&app, &actor).await?;
     let may_make = actor.can(Permission::OwnTokens);
     Ok(view.page(Page {
         title: "Ingestion",
         help: "How events come in, what was wrong with those that were refused, and how to send some.",
-        actions: button::link_secondary("/admin/events", "Events"),
+        actions: html! { (button::link_secondary("/admin/ingestion/import", "Import a file")) (button::link_secondary("/admin/events", "Events")) },
         body: card::stack(html! {
             (live::region(Region { topic: "ingestion", url: PLACE, always_poll: true, body: card::stack(live), ..Region::default() }))
-            (who_may_send(&senders, may_make, now))
+            (keys::show(&senders, may_make, now))
             (snippets::show(app.config.server.public_url.origin()))
         }),
         ..Page::default()
@@ -134,38 +135,4 @@ fn trouble(warning: &Warning, now: Timestamp) -> Row<'static> {
         format::time_ago(warning.last_at.0, now.0),
         badge::tag(Tone::Neutral, &warning.source),
     ])
-}
-
-fn who_may_send(senders: &[(Token, String)], may_make: bool, now: Timestamp) -> Markup {
-    let rows = senders
-        .iter()
-        .map(|(token, owner)| {
-            Row::new([
-                table::two_lines(token.name.as_str(), owner),
-                html! { span.mono { (token.id) } },
-                token.last_used_at.map_or_else(|| card::missing("Never used"), |at| format::time_ago(at.0, now.0)),
-                html! { @match token.expires_at { Some(at) => (format::date(at.0)), None => "Never" } },
-            ])
-        })
-        .collect();
-    card::card(Card {
-        title: "Keys",
-        help: "A key is an API token with the scope events:write. One of yours may send for any customer; one of a customer's member only for that customer.",
-        actions: html! { @if may_make { (button::link_secondary("/account/tokens/new", "New token")) } },
-        flush: true,
-        body: table::table(Table {
-            caption: "Tokens that may send events",
-            columns: &[Column::new("Token"), Column::new("Id").minor(), Column::new("Last used"), Column::new("Expires").minor()],
-            rows,
-            empty: card::empty_state(Empty {
-                icon: Some(icon::key_round()),
-                title: "Nobody may send yet",
-                text: "Make a token with the scope events:write and give it to the SDK as its key.",
-                ..Empty::default()
-            }),
-            bare: true,
-            ..Table::default()
-        }),
-        ..Card::default()
-    })
 }

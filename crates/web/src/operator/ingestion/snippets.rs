@@ -17,6 +17,13 @@ const SNIPPETS: &[(&str, &str, &str)] = &[
   -d '{"name": "feature_used", "id": "my-unique-id", "person": "user-17", "properties": {"feature": "invoices"}}'"#,
     ),
     (
+        "CloudEvents",
+        "One (application/cloudevents+json), many (application/cloudevents-batch+json), or with attributes as headers.",
+        r#"curl HOST/cloudevents \
+  -H "Authorization: Bearer $INNKEEPER_KEY" -H "Content-Type: application/cloudevents+json" \
+  -d '{"specversion": "1.0", "id": "my-unique-id", "source": "/shop", "type": "feature_used", "customerid": "CUSTOMER", "person": "user-17", "data": {"feature": "invoices"}}'"#,
+    ),
+    (
         "JavaScript (posthog-node)",
         "PostHog's SDK with host and key changed.",
         r#"import { PostHog } from 'posthog-node'

@@ -1,6 +1,10 @@
 //! Events as they are sent: by our own format, by others', by the real clients; and the pages that show them.
 
+mod cloudevents;
+mod disk;
 mod doors;
+mod files;
+mod limits;
 mod native;
 mod pages;
 mod sdks;
@@ -35,7 +39,7 @@ impl House {
 
     /// All events, oldest first.
     async fn events(&self) -> Vec<Event> {
-        let mut all = self.test.app.events.list(&Scope::house_of_job(), &Filter::default(), 1000).await.unwrap();
+        let mut all = self.test.app.events.list(&Scope::house_of_job(), &Filter::default(), 10_000).await.unwrap();
         all.sort_by_key(|event| event.seq);
         all
     }
