@@ -45,6 +45,8 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/admin/health/models/{model}/draft", operate, health::save)
         .post("/admin/health/models/{model}/publish", operate, health::publish)
         .post("/admin/health/models/{model}/discard", operate, health::discard)
+        .post("/admin/health/assignments", operate, health::assign)
+        .post("/admin/health/assignments/{segment}/remove", operate, health::unassign)
         .post("/admin/health/versions/{version}/use", operate, health::use_version)
         .get("/admin/events", Access::House(Permission::ReadReporting), events::list)
         .get("/admin/events/{at}/{seq}", Access::House(Permission::ReadReporting), events::show)

@@ -214,3 +214,102 @@ async fn a_model_is_copied_edited_tried_and_published_by_forms() {
     assert_eq!(list["items"][0]["health"]["score"], 100.0, "the list follows at once");
     assert!(page(&test, &admin, "/admin/health/models").await.contains("In use"));
 }
+
+#[tokio::test]
+async fn a_segment_gets_a_model_of_its_own_by_a_form() {
+    let test = TestApp::start().await;
+    let admin = test.passwordless(Role::Admin).await;
+    let (customer, other) = (test.customer("Maker").await, test.customer("Other").await);
+    worked_example(&test, &customer).await;
+    worked_example(&test, &other).await;
+    let token = test.token(&admin, "customers:read customers:write admin").await;
+    let segment = async |name: &str, fact: &str, value: Value| {
+        let body = json!({ "name": name, "expression": { "where": { "fact": fact, "is": "is", "value": value } } });
+        let made = test.post("/api/segments").token(&token).json(&body).send().await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        serde_json::from_str::<Value>(&made.text).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let makers = segment(HOSTILE, "name", json!("maker")).await;
+    let low = segment("Low", "score", json!(1)).await;
+    let shown = page(&test, &admin, "/admin/health/models").await;
+    assert!(shown.contains("Everybody else") && shown.contains(&makers) && !shown.contains(&low), "{shown}");
+
+    let refused =
+        test.put(&format!("/api/health/assignments/{low}")).token(&token).json(&json!({ "version_no": 2, "priority": 1 })).send().await;
+    assert!(refused.status == 422 && refused.text.contains("asks about health score"), "{}", refused.text);
+    let form = [("segment", makers.as_str()), ("version", "2"), ("priority", "10")];
+    let done = test.post("/admin/health/assignments").by(&admin).form(&form).send().await;
+    assert_eq!(done.header("location"), "/admin/health/models#assigned");
+    let shown = page(&test, &admin, "/admin/health/models").await;
+    assert!(shown.contains("For 1 segment") && shown.contains("Builder, version 1: 1 customer"), "{shown}");
+    let health = json_of(&test, &token, &format!("/api/customers/{customer}/health")).await;
+    assert_eq!((&health["model"]["version_no"], &health["model"]["for_segment"]), (&json!(2), &json!(HOSTILE)));
+    assert!(page(&test, &admin, &format!("/admin/customers/{customer}")).await.contains("for the segment"));
+    assert_eq!(json_of(&test, &token, &format!("/api/customers/{other}/health")).await["model"]["for_segment"], Value::Null);
+    // The table of factors is shown for each model that scores somebody.
+    assert!(page(&test, &admin, "/admin/health").await.contains("/admin/health?model=2#factors"));
+    assert!(page(&test, &admin, "/admin/health?model=2").await.contains("Model Builder, version 1"));
+    assert!(page(&test, &admin, "/admin/health?model=%22%3E%3Cscript%3Ealert(1)").await.contains("Model Account, version 1"));
+    let list = json_of(&test, &token, "/api/health/assignments").await;
+    assert_eq!((&list["items"][0]["segment_id"], &list["items"][0]["priority"]), (&json!(makers), &json!(10)));
+
+    test.post(&format!("/admin/health/assignments/{makers}/remove")).by(&admin).form(&[]).send().await;
+    assert_eq!(json_of(&test, &token, &format!("/api/customers/{customer}/health")).await["model"]["version_no"], 1);
+}
+
+#[tokio::test]
+async fn a_pulse_is_set_on_the_customers_page_and_a_model_may_count_it() {
+    let test = TestApp::start_on(sqlite().await, |config| config.insight.customers_see_their_health = true).await;
+    let admin = test.passwordless(Role::Admin).await;
+    let customer = test.customer("Said").await;
+    worked_example(&test, &customer).await;
+    let copied = test.post("/admin/health/models").by(&admin).form(&[("from", "account"), ("name", "Ours")]).send().await;
+    let place = copied.header("location").to_owned();
+    let draft = |only: &'static str| {
+        vec![
+            ("name", "Ours"),
+            ("0_label", "Pulse"),
+            ("0_weight", "1"),
+            ("0_kind", "pulse"),
+            ("0_days", "30"),
+            ("1_label", "Plan"),
+            ("1_weight", "1"),
+            ("1_kind", "property"),
+            ("1_days", "30"),
+            ("1_only", only),
+            ("1_missing", "missing"),
+        ]
+    };
+    for bad in ["pro is 80", "plan: pro = 101", "plan: pro = 80, = 5"] {
+        let refused = test.post(&format!("{place}/draft")).by(&admin).form(&draft(bad)).send().await;
+        assert!(refused.status == 422 && refused.text.contains("href=\"#field-1_only\""), "{bad}: {}", refused.text);
+    }
+    let saved = test.post(&format!("{place}/draft")).by(&admin).form(&draft("plan: \"><script>alert(1)</script> 2 = 80")).send().await;
+    assert_eq!(saved.header("location"), place, "{}", saved.text);
+    test.post(&format!("{place}/publish")).by(&admin).form(&[("note", "")]).send().await;
+    let shown = page(&test, &admin, &place).await;
+    let no = shown.split("/admin/health/versions/").nth(1).and_then(|rest| rest.split('/').next()).expect("a version to use");
+    test.post(&format!("/admin/health/versions/{no}/use")).by(&admin).form(&[]).send().await;
+
+    let path = format!("/admin/customers/{customer}");
+    let set = |until: &'static str| vec![("points", "25"), ("until", until), ("note", HOSTILE)];
+    let refused = test.post(&format!("{path}/pulse")).by(&admin).form(&set("1999-01-01")).send().await;
+    assert_eq!((refused.status.as_u16(), refused.header("location")), (303, path.as_str()));
+    assert!(page(&test, &admin, &path).await.contains("Nobody has said anything that counts now"));
+    let until = test.app.events.calendar().day(START).plus(9).iso();
+    test.post(&format!("{path}/pulse")).by(&admin).form(&[("points", "25"), ("until", &until), ("note", HOSTILE)]).send().await;
+    let shown = page(&test, &admin, &path).await;
+    assert!(shown.contains("25 of 100") && shown.contains("Staff gave 25 of 100") && shown.contains("Take it back"), "{shown}");
+    assert!(page(&test, &admin, &format!("{path}/timeline")).await.contains("Pulse 25 of 100"));
+    let token = test.token(&admin, "customers:read customers:write").await;
+    assert_eq!(json_of(&test, &token, &format!("/api/customers/{customer}/health")).await["score"], 25.0);
+    assert_eq!(json_of(&test, &token, "/api/customers?order=slope").await["items"][0]["health"]["score"], 25.0, "the list follows at once");
+
+    // The customer reads the figure, not the note, and not who said so.
+    let member = test.passwordless(Role::Customer { customer: customer.clone(), standing: Standing::Member }).await;
+    let own = page(&test, &member, "/health").await;
+    assert!(own.contains("Staff gave 25 of 100") && !own.contains("alert(1)"), "{own}");
+    test.post(&format!("{path}/pulse/clear")).by(&admin).form(&[]).send().await;
+    let all = json_of(&test, &token, &format!("/api/customers/{customer}/pulse")).await;
+    assert_eq!((&all["items"][0]["points"], &all["items"][1]["points"]), (&Value::Null, &json!(25)));
+}

@@ -320,9 +320,16 @@ async fn follow_ups(test: &TestApp, customer: &CustomerId, path: &str) -> Vec<(&
         names.push(("{task}", task.id.to_string()));
     }
     if path.contains("{segment}") {
-        let expression = insight::segments::Expression::parse(r#"{"where":{"fact":"score","is":"known"}}"#).unwrap();
+        // Who is scored by what is not decided by scores.
+        let is_assigned = path.contains("/assignments/");
+        let fact = if is_assigned { "plan" } else { "score" };
+        let expression = insight::segments::Expression::parse(&format!(r#"{{"where":{{"fact":"{fact}","is":"known"}}}}"#)).unwrap();
         let new = insight::segments::NewSegment { name: kit::id::random_base32(9), expression };
         let segment = insight::segments::create(&app.insight, app, &cli, &new).await.unwrap();
+        if is_assigned {
+            let builder = insight::health::VersionNo(2);
+            insight::health::assignments::assign(&app.insight, &cli, &segment.id, builder, 1).await.unwrap();
+        }
         names.push(("{segment}", segment.id.to_string()));
     }
     if path.contains("{play}") {

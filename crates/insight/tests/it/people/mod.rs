@@ -3,6 +3,8 @@
 mod churn;
 mod follow_ups;
 mod house;
+mod models;
 mod plays;
+mod pulse;
 mod samples;
 mod segments;

@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::response::Response;
 use insight::health::model::{Model, Rule, VersionNo, check};
 use insight::health::models::{self, Listing};
-use insight::health::{self, Band, Changed, DryRun};
+use insight::health::{self, Band, Changed, DryRun, Scored, assignments};
+use insight::segments;
 use kit::{Error, FieldError, Timestamp};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -22,6 +23,7 @@ use ui::format;
 use ui::page::{Crumb, Page};
 use ui::table::{Column, Row, Table, table};
 
+use super::assigned;
 use super::editor::editor;
 use super::typed::{self, TypedRule};
 use super::{MODELS, PLACE};
@@ -37,6 +39,13 @@ pub async fn list(State(app): State<App>, Caller(actor): Caller, view: View) -> 
     let listed = models::list(&app.db).await?;
     let may_edit = actor.can(Permission::OperateHouse);
     let rows = listed.iter().map(row).collect();
+    let assigned = assigned::card(&assigned::Shown {
+        models: &listed,
+        assignments: &assignments::list(&app.db).await?,
+        segments: &segments::list(&app.insight, &actor).await?,
+        customers: &health::customers_by_version(&app.insight, &actor.scope()).await?,
+        may_edit,
+    });
     let body = card::stack(html! {
         (table(Table {
             caption: "Health models",
@@ -44,6 +53,7 @@ pub async fn list(State(app): State<App>, Caller(actor): Caller, view: View) -> 
             rows,
             ..Table::default()
         }))
+        (assigned)
         @if may_edit { (copy_form(&listed)) }
     });
     Ok(view.page(Page {
@@ -70,6 +80,7 @@ fn row(model: &Listing) -> Row<'static> {
 fn state(model: &Listing) -> Markup {
     html! {
         @if model.in_use.is_some() { (badge::tag(Tone::Ok, "In use")) }
+        @if !model.segments.is_empty() { (badge::tag(Tone::Ok, &format!("For {}", kit::words::counted(model.segments.len(), "segment")))) }
         @if model.draft.is_some() { (badge::tag(Tone::Warn, "Draft")) }
         @if model.is_built_in() { (badge::tag(Tone::Neutral, "Comes with Innkeeper")) }
     }
@@ -125,7 +136,7 @@ pub async fn show(State(app): State<App>, Caller(actor): Caller, Path(id): Path<
     let newest = model.versions.first().map(|version| version.rules.clone());
     let rules = model.draft.clone().or(newest).unwrap_or_default();
     let run = match asked.r#try == "yes" && may_edit {
-        true => Some(health::dry_run(&app.insight, &actor, &rules).await?),
+        true => Some(health::dry_run(&app.insight, &actor, &id, &rules).await?),
         false => None,
     };
     let typed: Vec<TypedRule> = rules.iter().map(TypedRule::of).collect();
@@ -192,9 +203,9 @@ fn factors(rules: &[Rule]) -> Markup {
 }
 
 fn publishing(model: &Listing) -> Markup {
-    let text = match model.in_use {
-        Some(_) => "Scores are made by it from now on, and charts mark the day.",
-        None => "Scores are made by it once you put it to use.",
+    let text = match model.scores_anybody() {
+        true => "Scores are made by it from now on, and charts mark the day.",
+        false => "Scores are made by it once you put it to use.",
     };
     card::card(Card {
         title: "Publish",
@@ -224,6 +235,7 @@ fn publishing(model: &Listing) -> Markup {
 fn versions(model: &Listing, may_use: bool, now: Timestamp) -> Markup {
     let row = |version: &Model| {
         let is_used = model.in_use == Some(version.no);
+        let is_assigned = model.segments.iter().any(|assigned| assigned.version == version.no);
         let when = match version.published_at.0 {
             0 => html! { "With Innkeeper" },
             at => format::time_ago(at, now.0),
@@ -234,6 +246,7 @@ fn versions(model: &Listing, may_use: bool, now: Timestamp) -> Markup {
             html! { (when) },
             html! { (version.published_by) },
             html! {
+                @if is_assigned { (badge::tag(Tone::Ok, "For segments")) " " }
                 @if is_used { (badge::tag(Tone::Ok, "In use")) }
                 @else if may_use {
                     (form::post_button(PostButton {
@@ -273,7 +286,11 @@ fn dry_run(run: &DryRun) -> Markup {
         })
         .collect();
     let moving: i64 = run.moves.iter().map(|(.., number)| number).sum();
-    let hint = format!("{} would change band. Nothing was changed.", kit::words::counted(moving, "customer"));
+    let whose = match run.scored {
+        Scored::Own => "Of those whom this model scores now",
+        Scored::AllOnTrial => "If it scored everybody",
+    };
+    let hint = format!("{whose}: {} would change band. Nothing was changed.", kit::words::counted(moving, "customer"));
     let band = |band: Option<Band>| band.map_or("No score", Band::label);
     let row = |changed: &Changed| {
         let points = |points: Option<f64>| html! { (chart::score_cell(points, score::level(points.map(Band::of)), points.map_or("", |points| Band::of(points).label()), score::UNHEARD)) };
@@ -287,7 +304,8 @@ fn dry_run(run: &DryRun) -> Markup {
     };
     card::card(Card {
         title: "What it would do",
-        help: "All customers, scored by the version in use and by these factors, as of now.",
+        help: "Customers scored by the version that scores them now, and by these factors, as of now. Of a model in use only those whom it scores: everybody but the segments with a model of their own, or the customers of its segments.",
+
         hint: &hint,
         id: "dry-run",
         body: html! {
