@@ -1,4 +1,4 @@
--- Which model scores whom, what staff say of a customer themselves, and orders of the list of customers.
+-- Which model scores whom, what staff say of a customer themselves, work on all customers, and orders of the list of customers.
 
 -- Customers of a segment are scored by a version of their own instead of the one in use.
 create table health_assignment (
@@ -38,3 +38,23 @@ alter table health_progress add column used_at bigint not null default -1;
 create index health_now_by_version on health_now (version_no, customer_id);
 create index health_now_by_slope on health_now (slope, customer_id);
 create index health_now_by_moved on health_now (moved_change, customer_id);
+
+-- Work on all customers that somebody asked for: pages follow the row, a job does it.
+create table health_run (
+  id text not null primary key,
+  kind text not null check (kind in ('recompute', 'dry_run')),
+  -- of a dry run: the model and its factors as JSON
+  model_id text,
+  rules text,
+  state text not null check (state in ('waiting', 'running', 'done', 'failed')),
+  -- customers
+  done bigint not null,
+  total bigint not null,
+  asked_by text not null,
+  asked_at bigint not null,
+  -- what came out, as JSON
+  outcome text,
+  error text
+);
+create index health_run_by_state on health_run (state, kind, id);
+create index health_run_by_time on health_run (asked_at);

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
-use accounts::{Actor, CustomerId, Permission};
+use accounts::CustomerId;
 use kit::{Result, Timestamp, sql};
+use serde::{Deserialize, Serialize};
 
 use super::assignments::Choice;
 use super::besides::{self, Needs};
 use super::model::{MOST_DAYS, Rule, VersionNo};
+use super::runs::Teller;
 use super::unpacked::{Moment, Starts, Unpacked};
 use super::{Band, Distribution, Model, scorer};
 use crate::Insight;
@@ -17,7 +19,7 @@ const NAMED: usize = 25;
 const PAGE: u32 = 2048;
 
 /// A customer whose score a draft would change.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Changed {
     /// Who.
     pub customer: CustomerId,
@@ -41,7 +43,7 @@ impl Changed {
 }
 
 /// Whose scores a draft would make.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Scored {
     /// Everybody's, as if the model were put to use: it scores nobody now.
     #[default]
@@ -51,7 +53,7 @@ pub enum Scored {
 }
 
 /// What a draft would do.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct DryRun {
     /// Whose scores the draft would make: those that its model makes now; of a model that scores nobody yet, all.
     pub scored: Scored,
@@ -70,9 +72,7 @@ pub struct DryRun {
 }
 
 /// Scores customers by `rules`, a draft of `model`, beside the versions that score them now.
-pub async fn dry_run(insight: &Insight, actor: &Actor, model: &str, rules: &[Rule]) -> Result<DryRun> {
-    actor.may(Permission::OperateHouse)?;
-    super::model::check(rules)?;
+pub(crate) async fn dry_run(insight: &Insight, model: &str, rules: &[Rule], mut teller: Teller<'_>) -> Result<DryRun> {
     let choice = Choice::read(insight).await?;
     let is_own = choice.scorers().iter().any(|scorer| scorer.model.model == model);
     let draft = insight.scorer_of(Model {
@@ -102,6 +102,7 @@ pub async fn dry_run(insight: &Insight, actor: &Actor, model: &str, rules: &[Rul
         let page: Vec<(CustomerId, String)> =
             insight.db().all(sql("select id, name from customer where id > $1 order by id limit $2").bind(last).bind(PAGE)).await?;
         let Some((last, _)) = page.last() else { break };
+        let looked_at = page.len();
         after = Some(last.clone());
         let ids: Vec<CustomerId> = page.iter().map(|(id, _)| id.clone()).collect();
         let chosen = choice.of(insight.db(), &ids).await?;
@@ -118,6 +119,7 @@ pub async fn dry_run(insight: &Insight, actor: &Actor, model: &str, rules: &[Rul
             };
             run.note(&mut moves, Changed { customer, name, before: points(used), after: points(&draft) });
         }
+        teller.add(looked_at).await?;
     }
     run.moves = moves.into_iter().map(|((from, to), number)| (from, to, number)).collect();
     run.moves.sort_by_key(|(from, to, number)| (-number, *from, *to));

@@ -17,6 +17,7 @@ mod overview;
 #[cfg(test)]
 mod properties;
 mod refresh;
+pub mod runs;
 mod score;
 mod scorer;
 mod sentences;
@@ -27,11 +28,12 @@ use accounts::Customer;
 pub use assignments::Assignment;
 use events::Day;
 use kit::Timestamp;
+use serde::{Deserialize, Serialize};
 
 pub use current::{distribution, list, standings};
 pub(crate) use customer::Replay;
 pub use customer::of_customer;
-pub use dry_run::{Changed, DryRun, Scored, dry_run};
+pub use dry_run::{Changed, DryRun, Scored};
 pub use model::{Measure, Missing, Model, Rule, VersionNo};
 pub use movement::{MovedBy, Movement, NextAction};
 pub(crate) use overview::Cache;
@@ -161,7 +163,7 @@ impl Default for Query {
 }
 
 /// How many customers are in each band, and how many have no score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Distribution {
     /// 70 and more.
     pub healthy: i64,

@@ -8,9 +8,11 @@ use events::{Calendar, Day, Packed};
 use kit::jobs::Reconciler;
 use kit::words::counted;
 use kit::{Result, Timestamp, from_row, sql};
+use serde::{Deserialize, Serialize};
 
 use super::assignments::Choice;
 use super::current::{self, NowRow};
+use super::runs::Teller;
 use super::scorer::{self, Features, Scorer};
 use super::trend::{self, Point};
 use super::unpacked::{Moment, Starts, Unpacked};
@@ -29,7 +31,7 @@ const PAGE: u32 = 2048;
 const MANY: u32 = 4096;
 
 /// What a recomputation did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Recomputed {
     /// So many customers.
     pub customers: u64,
@@ -103,6 +105,11 @@ impl Round {
 
 /// Computes the current scores of all customers, and keeps what is missing of their past days.
 pub async fn recompute(insight: &Insight) -> Result<Recomputed> {
+    recompute_telling(insight, Teller::untold()).await
+}
+
+/// As [`recompute`], and tells how far it is.
+pub(crate) async fn recompute_telling(insight: &Insight, mut teller: Teller<'_>) -> Result<Recomputed> {
     let _turn = insight.recomputing().lock().await;
     let began = std::time::Instant::now();
     let changed_at = insight.events().last_changed().await?;
@@ -118,6 +125,7 @@ pub async fn recompute(insight: &Insight) -> Result<Recomputed> {
                 bands.add(points.map(Band::of));
             }
         }
+        teller.add(page.len()).await?;
         page = next;
     }
     keep_distribution(insight, &round, &bands).await?;

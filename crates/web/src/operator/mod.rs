@@ -43,6 +43,8 @@ pub fn routes(routes: Routes) -> Routes {
         .post("/admin/health/models", operate, health::copy)
         .get("/admin/health/models/{model}", read, health::model)
         .post("/admin/health/models/{model}/draft", operate, health::save)
+        .post("/admin/health/models/{model}/try", operate, health::try_out)
+        .get("/admin/health/runs/{run}", operate, health::run)
         .post("/admin/health/models/{model}/publish", operate, health::publish)
         .post("/admin/health/models/{model}/discard", operate, health::discard)
         .post("/admin/health/assignments", operate, health::assign)

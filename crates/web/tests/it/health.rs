@@ -2,8 +2,8 @@
 
 use accounts::{CustomerId, Role, Standing};
 use events::{EventId, EventName, Identity, NewEvent, Source};
-use kit::Timestamp;
 use kit::testing::sqlite;
+use kit::{Timestamp, sql};
 use serde_json::{Value, json};
 use web::testing::{START, TestApp, TestMember};
 
@@ -36,6 +36,19 @@ async fn worked_example(test: &TestApp, customer: &CustomerId) {
     events.push(event(customer, 29, "api_call", &json!({ "count": 20 })));
     events.push(event(customer, 30, "api_call", &json!({ "count": 30 })));
     test.app.events.accept(events).await.unwrap();
+}
+
+/// Does what was asked for on all customers, as the runner of a server does.
+async fn runs_are_done(test: &TestApp) {
+    while let Some((id,)) = test
+        .app
+        .db
+        .optional::<(insight::health::runs::RunId,)>(sql("select id from health_run where state = 'waiting' limit 1"))
+        .await
+        .unwrap()
+    {
+        insight::health::runs::perform(&test.app.insight, &id).await.unwrap();
+    }
 }
 
 async fn json_of(test: &TestApp, token: &str, path: &str) -> Value {
@@ -94,7 +107,11 @@ async fn customers_are_listed_by_health_for_staff_alone() {
     worked_example(&test, &good).await;
     test.app.events.accept(vec![event(&poor, 40, "ticket_opened", &json!({}))]).await.unwrap();
     let done = test.post("/api/analytics/dashboard/health/recalculate/").token(&token).send().await;
-    assert!(done.status == 200 && done.text.contains("\"customers\":3"), "{}", done.text);
+    assert!(done.status == 202 && done.text.contains("\"state\":\"waiting\""), "{}", done.text);
+    let place = done.header("location").to_owned();
+    runs_are_done(&test).await;
+    let run = json_of(&test, &token, &place).await;
+    assert_eq!((&run["state"], &run["recalculated"]["customers"], &run["done"]), (&json!("done"), &json!(3), &json!(3)));
 
     let ids = |list: &Value| -> Vec<String> {
         list["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
@@ -146,6 +163,13 @@ async fn the_health_page_shows_the_house_and_nothing_where_nothing_is_known() {
     assert!(!page(&test, &concierge, "/admin/health").await.contains("Recalculate"));
     let done = test.post("/admin/health/recalculate").by(&admin).form(&[]).send().await;
     assert_eq!((done.status.as_u16(), done.header("location")), (303, "/admin/health"));
+    // How far it is stands on the page, for whoever may ask for it.
+    let under_way = page(&test, &admin, "/admin/health").await;
+    let run = under_way.split("data-live-url=\"/admin/health/runs/").nth(1).and_then(|rest| rest.split('"').next()).expect("a run");
+    assert!(under_way.contains("Waits for a free worker") && !page(&test, &concierge, "/admin/health").await.contains("Waits for"));
+    runs_are_done(&test).await;
+    assert!(page(&test, &admin, &format!("/admin/health/runs/{run}")).await.contains("Done: 1 customer in"));
+    assert!(!page(&test, &admin, "/admin/health").await.contains("/admin/health/runs/"));
 }
 
 #[tokio::test]
@@ -198,8 +222,14 @@ async fn a_model_is_copied_edited_tried_and_published_by_forms() {
         ("then", "try"),
     ];
     let saved = test.post(&format!("{place}/draft")).by(&admin).form(&right).send().await;
-    assert_eq!(saved.header("location"), format!("{place}?try=yes#dry-run"));
-    let tried = page(&test, &admin, &format!("{place}?try=yes")).await;
+    let try_place = saved.header("location").strip_suffix("#dry-run").expect("the place of the try").to_owned();
+    assert!(try_place.starts_with(&format!("{place}?run=hrun_")), "{try_place}");
+    assert!(page(&test, &admin, &try_place).await.contains("Waits for a free worker"));
+    // A run of another model is not shown here.
+    let elsewhere = page(&test, &admin, &try_place.replace(&place, "/admin/health/models/builder")).await;
+    assert!(!elsewhere.contains("Waits for a free worker"), "{elsewhere}");
+    runs_are_done(&test).await;
+    let tried = page(&test, &admin, &try_place).await;
     assert!(tried.contains("1 customer would change band") && tried.contains("from At risk to Healthy"), "{tried}");
 
     let published = test.post(&format!("{place}/publish")).by(&admin).form(&[("note", HOSTILE)]).send().await;
@@ -207,11 +237,12 @@ async fn a_model_is_copied_edited_tried_and_published_by_forms() {
     let shown = page(&test, &admin, &place).await;
     let no = shown.split("/admin/health/versions/").nth(1).and_then(|rest| rest.split('/').next()).expect("a version to use");
     test.post(&format!("/admin/health/versions/{no}/use")).by(&admin).form(&[]).send().await;
+    runs_are_done(&test).await;
     let token = test.token(&admin, "customers:read").await;
     let health = json_of(&test, &token, &format!("/api/customers/{customer}/health")).await;
     assert_eq!((&health["score"], &health["model"]["name"]), (&json!(100.0), &json!("Ours")));
     let list = json_of(&test, &token, "/api/customers?order=score").await;
-    assert_eq!(list["items"][0]["health"]["score"], 100.0, "the list follows at once");
+    assert_eq!(list["items"][0]["health"]["score"], 100.0, "the list follows");
     assert!(page(&test, &admin, "/admin/health/models").await.contains("In use"));
 }
 
@@ -234,12 +265,17 @@ async fn a_segment_gets_a_model_of_its_own_by_a_form() {
     let shown = page(&test, &admin, "/admin/health/models").await;
     assert!(shown.contains("Everybody else") && shown.contains(&makers) && !shown.contains(&low), "{shown}");
 
-    let refused =
-        test.put(&format!("/api/health/assignments/{low}")).token(&token).json(&json!({ "version_no": 2, "priority": 1 })).send().await;
+    let refused = test
+        .ask(reqwest::Method::PUT, &format!("/api/health/assignments/{low}"))
+        .token(&token)
+        .json(&json!({ "version_no": 2, "priority": 1 }))
+        .send()
+        .await;
     assert!(refused.status == 422 && refused.text.contains("asks about health score"), "{}", refused.text);
     let form = [("segment", makers.as_str()), ("version", "2"), ("priority", "10")];
     let done = test.post("/admin/health/assignments").by(&admin).form(&form).send().await;
     assert_eq!(done.header("location"), "/admin/health/models#assigned");
+    runs_are_done(&test).await;
     let shown = page(&test, &admin, "/admin/health/models").await;
     assert!(shown.contains("For 1 segment") && shown.contains("Builder, version 1: 1 customer"), "{shown}");
     let health = json_of(&test, &token, &format!("/api/customers/{customer}/health")).await;
@@ -290,6 +326,7 @@ async fn a_pulse_is_set_on_the_customers_page_and_a_model_may_count_it() {
     let shown = page(&test, &admin, &place).await;
     let no = shown.split("/admin/health/versions/").nth(1).and_then(|rest| rest.split('/').next()).expect("a version to use");
     test.post(&format!("/admin/health/versions/{no}/use")).by(&admin).form(&[]).send().await;
+    runs_are_done(&test).await;
 
     let path = format!("/admin/customers/{customer}");
     let set = |until: &'static str| vec![("points", "25"), ("until", until), ("note", HOSTILE)];

@@ -119,6 +119,10 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
         let id = insight::health::models::copy(&app.insight, &Actor::cli(), "account", "Agencies").await.unwrap();
         names.push(("{model}", id));
     }
+    if row.path.contains("{run}") {
+        let id = insight::health::runs::ask_dry_run(&app.insight, &Actor::cli(), "account").await.unwrap();
+        names.push(("{run}", id.to_string()));
+    }
     if row.path.contains("{version}") {
         names.push(("{version}", "2".to_owned()));
     }

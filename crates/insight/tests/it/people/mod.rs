@@ -1,6 +1,7 @@
 //! Owners, notes, tasks, segments, plays, churn.
 
 mod churn;
+mod crash;
 mod follow_ups;
 mod house;
 mod models;

@@ -8,6 +8,7 @@ use kit::{Error, sql};
 use serde_json::{Value, json};
 
 use super::house::{House, event, houses};
+use crate::house::try_draft;
 
 async fn segment(house: &House, name: &str, expression: Value) -> SegmentId {
     let new = NewSegment { name: name.into(), expression: Expression::parse(&expression.to_string()).unwrap() };
@@ -115,18 +116,18 @@ async fn a_dry_run_shows_only_whom_the_model_scores() {
         let makers = segment(&house, "Makers", plan("maker")).await;
         let own = models::copy(insight, &cli, "builder", "Own").await.unwrap();
         let own = models::publish(insight, &cli, &own, "").await.unwrap();
-        let rules = own.rules[..1].to_vec();
-        let trial = health::dry_run(insight, &cli, &own.model, &rules).await.unwrap();
+        models::save_draft(insight, &cli, &own.model, "Own", &own.rules[..1]).await.unwrap();
+        let trial = try_draft(insight, &cli, &own.model).await;
         assert_eq!((trial.scored, trial.before.all()), (Scored::AllOnTrial, 2), "{}", house.on);
 
         assignments::assign(insight, &cli, &makers, own.no, 1).await.unwrap();
-        let run = health::dry_run(insight, &cli, &own.model, &rules).await.unwrap();
+        let run = try_draft(insight, &cli, &own.model).await;
         assert_eq!((run.scored, run.before.all(), run.changed.len()), (Scored::Own, 1, 1));
         assert_eq!(run.changed[0].customer, maker);
         // Before is what the customer has now: by the segment's version, not by everybody's.
         let now = health::of_customer(insight, &cli.scope(), &maker).await.unwrap().score.points;
         assert_eq!((run.changed[0].before, run.changed[0].after), (now, Some(0.0)), "four builds failed");
-        let of_everybody = health::dry_run(insight, &cli, "account", &rules).await.unwrap();
+        let of_everybody = try_draft(insight, &cli, "account").await;
         assert_eq!((of_everybody.scored, of_everybody.before.all()), (Scored::Own, 1));
     }
 }

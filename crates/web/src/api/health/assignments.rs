@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use insight::health::assignments::{self, Assignment};
-use insight::health::{self, VersionNo};
+use insight::health::{VersionNo, runs};
 use insight::segments::SegmentId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -80,7 +80,7 @@ pub async fn assign(
     Json(body): Json<AssignModel>,
 ) -> Answer<Json<ModelsOfSegments>> {
     assignments::assign(&app.insight, &actor, &segment, VersionNo(body.version_no), body.priority).await?;
-    health::refresh_changed(&app.insight).await?;
+    runs::ask_recompute(&app.insight, &actor).await?;
     list(State(app)).await
 }
 
@@ -89,6 +89,6 @@ pub async fn assign(
     responses((status = 204, description = "Done")))]
 pub async fn unassign(State(app): State<App>, Caller(actor): Caller, Path(segment): Path<SegmentId>) -> Answer<StatusCode> {
     assignments::unassign(&app.insight, &actor, &segment).await?;
-    health::refresh_changed(&app.insight).await?;
+    runs::ask_recompute(&app.insight, &actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }

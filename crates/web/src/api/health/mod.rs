@@ -4,19 +4,14 @@ mod assignments;
 mod customer;
 mod models;
 mod pulse;
+mod runs;
 
 use accounts::Permission;
 use axum::Extension;
-use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use insight::health::{self, Band};
-use serde::Serialize;
-use utoipa::ToSchema;
+use insight::health::Band;
 
-use crate::app::App;
-use crate::extract::Json;
 use crate::request::RequestFacts;
-use crate::respond::Answer;
 use crate::routes::{Access, Routes, routes};
 
 /// Everything of it.
@@ -26,7 +21,8 @@ pub fn routes(all: Routes) -> Routes {
     let write = Access::House(Permission::WriteFollowUps);
     all.api(Access::May(Permission::ReadCustomers), routes!(customer::of_customer))
         .get("/api/dashboard", Access::Anyone, dashboard)
-        .api(operate, routes!(recalculate))
+        .api(operate, routes!(runs::recalculate))
+        .api(operate, routes!(runs::get))
         .api(read, routes!(models::models))
         .api_create(operate, routes!(models::copy))
         .api(operate, routes!(models::draft))
@@ -54,22 +50,4 @@ pub(super) fn color(band: Band) -> &'static str {
 pub async fn dashboard(Extension(facts): Extension<RequestFacts>) -> Response {
     let is_staff = facts.caller.get().is_some_and(|actor| actor.scope().is_house());
     Redirect::to(if is_staff { "/admin/health" } else { "/" }).into_response()
-}
-
-/// What computing all scores did.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Recalculated {
-    /// So many customers.
-    customers: u64,
-    took_ms: u64,
-}
-
-/// Computes the scores of all customers anew.
-///
-/// They are fresh anyway, within seconds; this is for whoever wants to be sure.
-#[utoipa::path(post, path = "/api/analytics/dashboard/health/recalculate/", tag = "Health",
-    responses((status = 200, description = "Done", body = Recalculated)))]
-pub async fn recalculate(State(app): State<App>) -> Answer<Json<Recalculated>> {
-    let done = health::recompute(&app.insight).await?;
-    Ok(Json(Recalculated { customers: done.customers, took_ms: done.took_ms }))
 }

@@ -4,11 +4,13 @@ use axum::extract::State;
 use axum::response::Response;
 use insight::health::model::{Model, Rule, VersionNo};
 use insight::health::models::{self, Listing};
-use insight::health::{self, Band, Changed, Distribution, DryRun, Scored};
+use insight::health::runs::{ask_dry_run, ask_recompute};
+use insight::health::{Band, Changed, Distribution, DryRun, Scored};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::assignments::ModelOfSegment;
+use super::runs::{self, HealthRun};
 use crate::app::App;
 use crate::extract::{Json, Path, created};
 use crate::respond::Answer;
@@ -203,13 +205,14 @@ impl From<DryRun> for DryRunOfModel {
     }
 }
 
-/// Shows what a health model's draft would do; changes nothing.
+/// Finds out what a health model's draft would do; changes nothing. Without a draft its newest version is tried.
+///
+/// Answers before it is known; `Location` says where to look.
 #[utoipa::path(post, path = "/api/health/models/{model}/dry-run", tag = "Health", params(("model" = String, Path, description = "Its id")),
-    responses((status = 200, description = "Before and after", body = DryRunOfModel)))]
-pub async fn dry_run(State(app): State<App>, Caller(actor): Caller, Path(id): Path<String>) -> Answer<Json<DryRunOfModel>> {
-    let model = models::get(&app.db, &id).await?;
-    let rules = model.draft.or_else(|| model.versions.into_iter().next().map(|version| version.rules)).unwrap_or_default();
-    Ok(Json(health::dry_run(&app.insight, &actor, &id, &rules).await?.into()))
+    responses((status = 202, description = "Queued", body = HealthRun)))]
+pub async fn dry_run(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer<Response> {
+    let run = ask_dry_run(&app.insight, &caller.0, &id).await?;
+    runs::asked(&app, &caller, &run).await
 }
 
 /// Why a version is published.
@@ -231,7 +234,7 @@ pub async fn publish(
     Json(body): Json<PublishModel>,
 ) -> Answer<Json<HealthModelVersion>> {
     let version = models::publish(&app.insight, &actor, &id, &body.note).await?;
-    health::refresh_changed(&app.insight).await?;
+    ask_recompute(&app.insight, &actor).await?;
     Ok(Json(version.into()))
 }
 
@@ -241,6 +244,6 @@ pub async fn publish(
     responses((status = 200, description = "The version", body = HealthModelVersion)))]
 pub async fn use_version(State(app): State<App>, Caller(actor): Caller, Path(no): Path<i64>) -> Answer<Json<HealthModelVersion>> {
     models::use_version(&app.insight, &actor, VersionNo(no)).await?;
-    health::refresh_changed(&app.insight).await?;
+    ask_recompute(&app.insight, &actor).await?;
     Ok(Json(models::version(&app.db, VersionNo(no)).await?.into()))
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::extract::State;
 use insight::health::assignments::{self, Assignment};
 use insight::health::models::Listing;
-use insight::health::{self, Model, VersionNo};
+use insight::health::{Model, VersionNo, runs};
 use insight::segments::{Segment, SegmentId};
 use kit::{Error, Result};
 use maud::{Markup, html};
@@ -152,7 +152,7 @@ pub async fn assign(State(app): State<App>, Caller(actor): Caller, Form(typed): 
         };
         let (no, priority) = (number("version", &typed.version)?, number("priority", &typed.priority)?);
         assignments::assign(&app.insight, &actor, &segment, VersionNo(no), priority).await?;
-        health::refresh_changed(&app.insight).await.map(|_| ())
+        runs::ask_recompute(&app.insight, &actor).await.map(|_| ())
     };
     frame::done_or_refused(&app, &format!("{MODELS}#assigned"), outcome.await, "The segment has a model of its own")
 }
@@ -161,7 +161,7 @@ pub async fn assign(State(app): State<App>, Caller(actor): Caller, Form(typed): 
 pub async fn unassign(State(app): State<App>, Caller(actor): Caller, Path(segment): Path<SegmentId>) -> Answer {
     let outcome = async {
         assignments::unassign(&app.insight, &actor, &segment).await?;
-        health::refresh_changed(&app.insight).await.map(|_| ())
+        runs::ask_recompute(&app.insight, &actor).await.map(|_| ())
     };
     frame::done_or_refused(&app, &format!("{MODELS}#assigned"), outcome.await, "The segment's customers are scored like everybody")
 }

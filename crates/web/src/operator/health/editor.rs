@@ -43,7 +43,7 @@ pub fn editor(id: &str, name: &str, rules: &[TypedRule], complaint: &Complaint) 
                 @for place in 0..lines { (line(place, rules.get(place), complaint)) }
                 (form::actions(html! {
                     (button::submit(Button { label: "Save draft", kind: Kind::Primary, ..Button::default() }))
-                    (button::submit(Button { label: "Save and try", name: "then", value: "try", busy: "Computing…", ..Button::default() }))
+                    (button::submit(Button { label: "Save and try", name: "then", value: "try", ..Button::default() }))
                 }))
             }
         },

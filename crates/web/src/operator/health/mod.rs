@@ -3,10 +3,12 @@
 mod assigned;
 mod editor;
 mod models;
+mod runs;
 mod typed;
 
 pub use assigned::{assign, unassign};
-pub use models::{copy, discard, list as models, publish, save, show as model, use_version};
+pub use models::{copy, discard, list as models, publish, save, show as model, try_out, use_version};
+pub use runs::show as run;
 
 use accounts::{Actor, Permission, Scope};
 use axum::extract::State;
@@ -79,7 +81,11 @@ pub async fn page(State(app): State<App>, Caller(actor): Caller, view: View, Que
         model,
         models,
     };
-    let body = show(&shown);
+    let under_way = match actor.can(Permission::OperateHouse) {
+        true => health::runs::recomputing(&app.insight).await?,
+        false => None,
+    };
+    let body = card::stack(html! { @if let Some(run) = &under_way { (runs::region(run)) } (show(&shown)) });
     if view.is_fragment() {
         return Ok(view.fragment(body));
     }
@@ -105,11 +111,10 @@ async fn scoring(app: &App) -> kit::Result<Vec<health::Model>> {
     Ok(models)
 }
 
-/// Computes all scores anew.
-pub async fn recalculate(State(app): State<App>) -> Answer<Response> {
-    let done = health::recompute(&app.insight).await?;
-    let customers = kit::words::counted(done.customers, "customer");
-    Ok(frame::done(&app, PLACE, &format!("Computed the scores of {customers} in {} ms", done.took_ms)))
+/// Has all scores computed anew; the page shows how far it is.
+pub async fn recalculate(State(app): State<App>, Caller(actor): Caller) -> Answer<Response> {
+    let asked = health::runs::ask_recompute(&app.insight, &actor).await.map(|_| ());
+    frame::done_or_refused(&app, PLACE, asked, "All scores are computed anew")
 }
 
 /// The customers whose scores rose or fell most within a week.
@@ -127,7 +132,7 @@ fn actions(actor: &Actor) -> Markup {
         @if actor.can(Permission::OperateHouse) {
             (form::post_button(PostButton {
                 action: "/admin/health/recalculate",
-                button: Button { label: "Recalculate", busy: "Computing…", icon: Some(icon::refresh_cw()), ..Button::default() },
+                button: Button { label: "Recalculate", icon: Some(icon::refresh_cw()), ..Button::default() },
                 ..PostButton::default()
             }))
         }

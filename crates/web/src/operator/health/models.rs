@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use insight::health::model::{Model, Rule, VersionNo, check};
 use insight::health::models::{self, Listing};
+use insight::health::runs::{self, Run, RunId};
 use insight::health::{self, Band, Changed, DryRun, Scored, assignments};
 use insight::segments;
 use kit::{Error, FieldError, Timestamp};
@@ -121,12 +122,12 @@ pub async fn copy(State(app): State<App>, Caller(actor): Caller, Form(copied): F
     }
 }
 
-/// Whether the draft is tried.
+/// Which try is followed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Asked {
-    /// `yes`, or not.
-    r#try: String,
+    /// A run; none when it is not one of this model.
+    run: String,
 }
 
 /// Shows a model: its factors or its draft, what that would do, its versions.
@@ -135,9 +136,9 @@ pub async fn show(State(app): State<App>, Caller(actor): Caller, Path(id): Path<
     let may_edit = actor.can(Permission::OperateHouse);
     let newest = model.versions.first().map(|version| version.rules.clone());
     let rules = model.draft.clone().or(newest).unwrap_or_default();
-    let run = match asked.r#try == "yes" && may_edit {
-        true => Some(health::dry_run(&app.insight, &actor, &id, &rules).await?),
-        false => None,
+    let run = match RunId::parse(&asked.run) {
+        Ok(run) if may_edit => runs::get(&app.insight, &actor, &run).await.ok().filter(|run| run.model.as_ref() == Some(&id)),
+        _ => None,
     };
     let typed: Vec<TypedRule> = rules.iter().map(TypedRule::of).collect();
     Ok(whole(&app, &actor, view, &model, Shown { rules: &rules, typed: &typed, name: &model.name, run, complaint: &Complaint::none() }))
@@ -148,22 +149,27 @@ struct Shown<'a> {
     rules: &'a [Rule],
     typed: &'a [TypedRule],
     name: &'a str,
-    run: Option<DryRun>,
+    run: Option<Run>,
     complaint: &'a Complaint,
 }
 
 fn whole(app: &App, actor: &Actor, view: View, model: &Listing, shown: Shown<'_>) -> Response {
     let may_edit = actor.can(Permission::OperateHouse);
     let is_editable = may_edit && !model.is_built_in();
-    let tries = format!("{MODELS}/{}?try=yes#dry-run", model.id);
+    let tries = format!("{MODELS}/{}/try", model.id);
     let body = card::stack(html! {
-        @if let Some(run) = &shown.run { (dry_run(run)) }
+        @if let Some(run) = &shown.run { div id="dry-run" { (super::runs::region(run)) } }
         @if is_editable { (editor(&model.id, shown.name, shown.typed, shown.complaint)) } @else { (factors(shown.rules)) }
         @if is_editable && model.draft.is_some() { (publishing(model)) }
         (versions(model, may_edit, app.clock.now()))
     });
     let actions = html! {
-        @if may_edit && model.in_use.is_none() || model.draft.is_some() { (button::link_secondary(&tries, "Try on all customers")) }
+        @if may_edit && model.in_use.is_none() || model.draft.is_some() {
+            (form::post_button(PostButton {
+                action: &tries,
+                button: Button { label: "Try on all customers", ..Button::default() },
+                ..PostButton::default()
+            })) }
     };
     view.complaining(shown.complaint).page(Page {
         title: &model.name,
@@ -251,7 +257,7 @@ fn versions(model: &Listing, may_use: bool, now: Timestamp) -> Markup {
                 @else if may_use {
                     (form::post_button(PostButton {
                         action: &format!("/admin/health/versions/{}/use", version.no.0),
-                        button: Button { label: "Use", small: true, busy: "Computing…", ..Button::default() },
+                        button: Button { label: "Use", small: true, ..Button::default() },
                         ..PostButton::default()
                     }))
                 }
@@ -273,7 +279,8 @@ fn versions(model: &Listing, may_use: bool, now: Timestamp) -> Markup {
     })
 }
 
-fn dry_run(run: &DryRun) -> Markup {
+/// Shows what a draft would do.
+pub fn dry_run(run: &DryRun) -> Markup {
     let labels: Vec<String> =
         (0..10).map(|ten| if ten == 9 { "90–100".to_owned() } else { format!("{}–{}", ten * 10, ten * 10 + 9) }).collect();
     let bins: Vec<Bin<'_>> = labels
@@ -307,7 +314,6 @@ fn dry_run(run: &DryRun) -> Markup {
         help: "Customers scored by the version that scores them now, and by these factors, as of now. Of a model in use only those whom it scores: everybody but the segments with a model of their own, or the customers of its segments.",
 
         hint: &hint,
-        id: "dry-run",
         body: html! {
             (chart::histogram(&Histogram {
                 title: "Customers by score, after and before",
@@ -351,9 +357,7 @@ pub async fn save(
         models::save_draft(&app.insight, &actor, &id, name, &rules).await
     };
     match saved.await {
-        Ok(()) if form.get("then").is_some_and(|then| then == "try") => {
-            Ok(frame::done(&app, &format!("{MODELS}/{id}?try=yes#dry-run"), "Draft saved"))
-        }
+        Ok(()) if form.get("then").is_some_and(|then| then == "try") => tried(&app, &actor, &id, "Draft saved").await,
         Ok(()) => Ok(frame::done(&app, &format!("{MODELS}/{id}"), "Draft saved")),
         Err(Error::Invalid(fields)) => {
             let fields = fields.into_iter().map(|error| FieldError { field: typed::field_of(&error.field), ..error }).collect();
@@ -362,6 +366,19 @@ pub async fn save(
             Ok(whole(&app, &actor, view, &model, shown))
         }
         Err(error) => frame::done_or_refused(&app, &format!("{MODELS}/{id}"), Err(error), ""),
+    }
+}
+
+/// Has the draft, or the newest version, tried on all customers.
+pub async fn try_out(State(app): State<App>, Caller(actor): Caller, Path(id): Path<String>) -> Answer {
+    tried(&app, &actor, &id, "It is being tried").await
+}
+
+/// Leads to the page that follows a try.
+async fn tried(app: &App, actor: &Actor, id: &str, title: &str) -> Answer {
+    match runs::ask_dry_run(&app.insight, actor, id).await {
+        Ok(run) => Ok(frame::done(app, &format!("{MODELS}/{id}?run={run}#dry-run"), title)),
+        Err(error) => frame::done_or_refused(app, &format!("{MODELS}/{id}"), Err(error), ""),
     }
 }
 
@@ -377,7 +394,7 @@ pub async fn publish(State(app): State<App>, Caller(actor): Caller, Path(id): Pa
     let published = models::publish(&app.insight, &actor, &id, &note.note).await;
     let title = published.as_ref().map_or(String::new(), |version| format!("Published version {}", version.version));
     if published.is_ok() {
-        health::refresh_changed(&app.insight).await?;
+        runs::ask_recompute(&app.insight, &actor).await?;
     }
     frame::done_or_refused(&app, &format!("{MODELS}/{id}"), published.map(|_| ()), &title)
 }
@@ -395,7 +412,7 @@ pub async fn use_version(State(app): State<App>, Caller(actor): Caller, Path(no)
     let model = models::version(&app.db, VersionNo(no)).await?;
     let outcome = models::use_version(&app.insight, &actor, VersionNo(no)).await;
     if outcome.is_ok() {
-        health::refresh_changed(&app.insight).await?;
+        runs::ask_recompute(&app.insight, &actor).await?;
     }
     let title = format!("Scores are made by {}, version {}", model.name, model.version);
     frame::done_or_refused(&app, &format!("{MODELS}/{}", model.model), outcome, &title)
