@@ -111,10 +111,15 @@ pub async fn clear(insight: &Insight, actor: &Actor, customer: &CustomerId) -> R
 
 async fn write(insight: &Insight, actor: &Actor, customer: &CustomerId, (points, note, until): (Option<i64>, &str, Day)) -> Result<()> {
     customers::get(insight.db(), &actor.scope(), customer).await?;
-    let (id, now) = (PulseId::new(insight.clock()), insight.clock().now());
+    let id = PulseId::new(insight.clock());
     insight
         .db()
         .write(async |tx| {
+            // What is said last counts, also within one millisecond, and when the clock was set back.
+            let (last,): (i64,) = tx
+                .one(sql("select cast(coalesce(max(set_at), 0) as bigint) from customer_pulse where customer_id = $1").bind(customer))
+                .await?;
+            let now = Timestamp(insight.clock().now().0.max(last + 1));
             tx.execute(
                 sql("insert into customer_pulse (id, customer_id, points, note, set_by, set_at, until_day)
                      values ($1, $2, $3, $4, $5, $6, $7)")

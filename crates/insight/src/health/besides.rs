@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use accounts::CustomerId;
 use events::Day;
-use kit::{Db, Result, Timestamp, sql};
+use kit::{Result, Timestamp, sql};
 use serde_json::Value;
 
 use super::model::PropertyBand;
 use super::unpacked::Moment;
+use crate::Insight;
 
 /// What one customer's figures are made of beside events.
 #[derive(Debug, Clone, Default)]
@@ -21,15 +22,15 @@ pub(crate) struct Besides {
 
 #[derive(Debug, Clone, Copy)]
 struct Pulse {
-    set_at: Timestamp,
+    set_on: Day,
     until: Day,
     points: Option<f64>,
 }
 
 impl Besides {
-    /// What staff had said last at a moment, if it still counted then.
+    /// What staff had said last on the day, if it still counted then.
     pub fn pulse(&self, moment: Moment) -> Option<f64> {
-        let last = self.pulses.iter().find(|pulse| pulse.set_at <= moment.at)?;
+        let last = self.pulses.iter().find(|pulse| pulse.set_on <= moment.day)?;
         last.points.filter(|_| moment.day <= last.until)
     }
 
@@ -52,8 +53,8 @@ impl Besides {
     }
 
     #[cfg(test)]
-    pub(crate) fn made_up(pulses: &[(Timestamp, Day, Option<f64>)], properties: Value) -> Besides {
-        let pulses = pulses.iter().map(|(set_at, until, points)| Pulse { set_at: *set_at, until: *until, points: *points }).collect();
+    pub(crate) fn made_up(pulses: &[(Day, Day, Option<f64>)], properties: Value) -> Besides {
+        let pulses = pulses.iter().map(|(set_on, until, points)| Pulse { set_on: *set_on, until: *until, points: *points }).collect();
         Besides { pulses, properties: properties.as_object().cloned().unwrap_or_default() }
     }
 }
@@ -66,7 +67,8 @@ pub(crate) struct Needs {
 }
 
 /// What is known of these customers; nothing is read that nobody needs.
-pub(crate) async fn read(db: &Db, customers: &[CustomerId], needs: Needs) -> Result<HashMap<CustomerId, Besides>> {
+pub(crate) async fn read(insight: &Insight, customers: &[CustomerId], needs: Needs) -> Result<HashMap<CustomerId, Besides>> {
+    let db = insight.db();
     let mut found: HashMap<CustomerId, Besides> = HashMap::new();
     if needs.pulse {
         for customers in customers.chunks(500) {
@@ -76,7 +78,11 @@ pub(crate) async fn read(db: &Db, customers: &[CustomerId], needs: Needs) -> Res
             for (customer, set_at, until, points) in rows {
                 #[expect(clippy::cast_precision_loss, reason = "0 to 100")]
                 let points = points.map(|points| points as f64);
-                found.entry(customer).or_default().pulses.push(Pulse { set_at, until: Day(until), points });
+                found.entry(customer).or_default().pulses.push(Pulse {
+                    set_on: insight.events().calendar().day(set_at),
+                    until: Day(until),
+                    points,
+                });
             }
         }
     }
@@ -101,10 +107,8 @@ mod tests {
         let day = 86_400_000;
         let at = |day_no: i64| Moment { day: Day(day_no), at: Timestamp(day_no * day + day / 2) };
         // Newest first: taken back on day 30, 20 said on day 20 for ten days, 80 on day 10 for long.
-        let besides = Besides::made_up(
-            &[(Timestamp(30 * day), Day(30), None), (Timestamp(20 * day), Day(25), Some(20.0)), (Timestamp(10 * day), Day(90), Some(80.0))],
-            json!({}),
-        );
+        let besides =
+            Besides::made_up(&[(Day(30), Day(30), None), (Day(20), Day(25), Some(20.0)), (Day(10), Day(90), Some(80.0))], json!({}));
         let said: Vec<_> = [9, 10, 19, 20, 25, 26, 30, 31].map(|day| besides.pulse(at(day))).into();
         assert_eq!(said, [None, Some(80.0), Some(80.0), Some(20.0), Some(20.0), None, None, None]);
     }

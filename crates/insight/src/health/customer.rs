@@ -22,7 +22,7 @@ pub async fn of_customer(insight: &Insight, scope: &Scope, customer: &CustomerId
     let of_customer = std::slice::from_ref(&customer.id);
     let chosen = choice.of(insight.db(), of_customer).await?;
     let scorer = choice.scorer(&chosen, &customer.id);
-    let besides = besides::read(insight.db(), of_customer, scorer.plan.needs()).await?.remove(&customer.id).unwrap_or_default();
+    let besides = besides::read(insight, of_customer, scorer.plan.needs()).await?.remove(&customer.id).unwrap_or_default();
     let calendar = insight.events().calendar();
     let at = insight.clock().now();
     let now = Moment { day: calendar.day(at), at };
@@ -68,7 +68,7 @@ impl Replay {
         let of_customer = std::slice::from_ref(customer);
         let chosen = self.choice.of(insight.db(), of_customer).await?;
         let scorer = self.choice.scorer(&chosen, customer);
-        let besides = besides::read(insight.db(), of_customer, scorer.plan.needs()).await?.remove(customer).unwrap_or_default();
+        let besides = besides::read(insight, of_customer, scorer.plan.needs()).await?.remove(customer).unwrap_or_default();
         let calendar = insight.events().calendar();
         let starts = Starts::new(calendar, day, day.plus(-1));
         let first_day = history.first_at.map(|at| calendar.day(at));

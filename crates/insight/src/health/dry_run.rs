@@ -108,7 +108,7 @@ pub(crate) async fn dry_run(insight: &Insight, model: &str, rules: &[Rule], mut 
         let chosen = choice.of(insight.db(), &ids).await?;
         let is_meant = |id: &CustomerId| !is_own || choice.scorer(&chosen, id).model.model == model;
         let (customers, labels): (Vec<CustomerId>, Vec<String>) = page.into_iter().filter(|(id, _)| is_meant(id)).unzip();
-        let mut besides = besides::read(insight.db(), &customers, needs).await?;
+        let mut besides = besides::read(insight, &customers, needs).await?;
         for (packed, name) in insight.events().packed(&customers, from, now.day).await?.into_iter().zip(labels) {
             let customer = packed.customer.clone();
             unpacked.fill(packed, besides.remove(&customer).unwrap_or_default(), calendar)?;

@@ -101,10 +101,7 @@ fn besides() -> impl Strategy<Value = Besides> {
     let properties = (any::<bool>(), 0..10_u32);
     (proptest::collection::vec(pulse, 0..3), properties).prop_map(|(mut pulses, (is_pro, number))| {
         pulses.sort_by_key(|(ago, ..)| *ago);
-        let pulses: Vec<_> = pulses
-            .into_iter()
-            .map(|(ago, days, points)| (Timestamp((TODAY.0 - ago) * 86_400_000), TODAY.plus(days - ago), points))
-            .collect();
+        let pulses: Vec<_> = pulses.into_iter().map(|(ago, days, points)| (TODAY.plus(-ago), TODAY.plus(days - ago), points)).collect();
         Besides::made_up(&pulses, serde_json::json!({ "p0": if is_pro { "pro" } else { "free" }, "p1": number }))
     })
 }

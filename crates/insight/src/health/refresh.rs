@@ -257,7 +257,7 @@ async fn save(insight: &Insight, progress: &Progress) -> Result<()> {
 async fn refresh(insight: &Insight, round: &Round, customers: &[CustomerId]) -> Result<Vec<Vec<Option<f64>>>> {
     let before = before(insight, customers).await?;
     let chosen = round.choice.of(insight.db(), customers).await?;
-    let mut besides = besides::read(insight.db(), customers, round.choice.needs()).await?;
+    let mut besides = besides::read(insight, customers, round.choice.needs()).await?;
     let mut rows = Vec::with_capacity(customers.len());
     let mut points = Vec::new();
     let mut recents = Vec::with_capacity(customers.len());

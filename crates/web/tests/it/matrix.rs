@@ -324,6 +324,9 @@ async fn follow_ups(test: &TestApp, customer: &CustomerId, path: &str) -> Vec<(&
         names.push(("{task}", task.id.to_string()));
     }
     if path.contains("{segment}") {
+        // There may be so many only.
+        app.db.execute(sql("delete from health_assignment")).await.unwrap();
+        app.db.execute(sql("delete from segment")).await.unwrap();
         // Who is scored by what is not decided by scores.
         let is_assigned = path.contains("/assignments/");
         let fact = if is_assigned { "plan" } else { "score" };
