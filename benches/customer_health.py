@@ -15,7 +15,7 @@ SCALE = float(os.environ.get("BENCH_SCALE", "1"))
 CUSTOMERS, EVENTS = int(100_000 * SCALE), int(20_000_000 * SCALE)
 RATE, SECONDS = 500, 20
 # The columns that the page sorts by.
-SORTS = ("score", "name", "7d", "30d", "seen", "since")
+SORTS = ("score", "name", "trend", "7d", "30d", "moved", "seen", "since")
 
 
 def pages(house, cookie, paths, rate=20, seconds=15):
@@ -57,8 +57,12 @@ for house in houses():
         before = house.memory(peak=True)
         started = time.monotonic()
         status, answer = house.api("POST", "/api/analytics/dashboard/health/recalculate/")
+        # Done by a job: followed until it is over, so that the figure holds the wait for a worker, too.
+        while status in (200, 202) and answer["state"] in ("waiting", "running"):
+            time.sleep(0.02)
+            status, answer = house.api("GET", f"/api/health/runs/{answer['id']}")
         took = time.monotonic() - started
-        if status != 200:
+        if status not in (200, 202) or answer["state"] != "done":
             note(f"recalculate answered {status}: {answer}")
         row(f"{house.name}: all {CUSTOMERS:,} scores made anew, 90 days", took, 3, "s", 2)
         row("… memory beyond what it had before", max(0.0, house.memory(peak=True) - before), 60, "MB")

@@ -19,6 +19,7 @@ use hosting::reconcile::{Certificates, Deployments, Edge, Leftovers, Pushes, Tem
 use insight::Insight;
 use insight::churn::LearnChurn;
 use insight::health::Scores;
+use insight::health::runs::DoRun;
 use insight::plays::{DeliverPlay, Plays, Watch};
 use insight::segments::{Segments, SiteKinds};
 use kit::Result;
@@ -121,6 +122,7 @@ fn jobs() -> Registry<Work> {
         .job::<DeliverWebhook>()
         .job::<DeliverPlay>()
         .job::<RunImport>()
+        .job::<DoRun>()
 }
 
 /// The runner of a server.

@@ -5,6 +5,7 @@ pub mod health;
 pub mod notes;
 pub mod owners;
 pub mod plays;
+pub mod pulse;
 pub mod segments;
 pub mod tasks;
 

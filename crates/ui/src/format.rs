@@ -37,6 +37,13 @@ pub fn decimal(number: f64, places: usize) -> String {
     if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
 }
 
+/// Returns a score from 0 to 100 to whole points. Where that would round it up to the next ten it has one decimal, cut off: 69.6 is
+/// `69.6` and 69.99 is `69.9`, because bands and bars begin at tens, and nothing may read as one that it has not reached.
+pub fn score(points: f64) -> String {
+    let whole = points.round();
+    if whole > points && whole % 10.0 == 0.0 { decimal((points * 10.0).floor() / 10.0, 1) } else { decimal(points, 0) }
+}
+
 /// Returns a share as percent: `percent(0.1234, 1)` is `12.3 %`.
 pub fn percent(share: f64, places: usize) -> String {
     if share.is_finite() { format!("{}\u{a0}%", decimal(share * 100.0, places)) } else { MISSING.to_owned() }

@@ -140,7 +140,7 @@ async fn samples(insight: &Insight, definition: Definition, today: Day) -> Resul
                         day,
                         features: features::features(calendar, &history, day),
                         // The day of the test alone is looked at by band.
-                        band: if step == 0 { scores.band(calendar, &history, day) } else { None },
+                        band: if step == 0 { scores.band(insight, &customer, &history, day).await? } else { None },
                         churned: features::churned(story, day, definition),
                     });
                 }

@@ -246,6 +246,8 @@ impl Cursor {
             Sort::Score => standing.and_then(|standing| standing.points),
             Sort::Change7 => standing.and_then(|standing| standing.change_7),
             Sort::Change30 => standing.and_then(|standing| standing.change_30),
+            Sort::Slope => standing.and_then(|standing| standing.slope),
+            Sort::MovedBy => row.standing.as_ref().and_then(|row| row.moved.as_ref()).map(|(_, change)| *change),
             Sort::LastDay => standing.and_then(|standing| standing.last_day).map(|day| day.0 as f64),
         };
         Cursor { value, id: row.customer.id.clone() }
@@ -332,6 +334,8 @@ fn statement(query: &Query, part: Part, after: Option<&Cursor>, limit: u32) -> R
         Sort::Score => by!("score", "double precision"),
         Sort::Change7 => by!("change_7", "double precision"),
         Sort::Change30 => by!("change_30", "double precision"),
+        Sort::Slope => by!("slope", "double precision"),
+        Sort::MovedBy => by!("moved_change", "double precision"),
         Sort::LastDay => by!("last_day", "bigint"),
         Sort::Created => [
             "and cast($5 as bigint) is null

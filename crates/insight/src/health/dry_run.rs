@@ -1,11 +1,15 @@
-//! What a draft would do: every customer scored by the version in use and by the draft, today, with nothing written.
+//! What a draft would do: customers scored by the version that scores them now and by the draft, today, with nothing written.
 
 use std::collections::HashMap;
 
-use accounts::{Actor, CustomerId, Permission};
+use accounts::CustomerId;
 use kit::{Result, Timestamp, sql};
+use serde::{Deserialize, Serialize};
 
-use super::model::{self, Rule, VersionNo};
+use super::assignments::Choice;
+use super::besides::{self, Needs};
+use super::model::{MOST_DAYS, Rule, VersionNo};
+use super::runs::Teller;
 use super::unpacked::{Moment, Starts, Unpacked};
 use super::{Band, Distribution, Model, scorer};
 use crate::Insight;
@@ -15,7 +19,7 @@ const NAMED: usize = 25;
 const PAGE: u32 = 2048;
 
 /// A customer whose score a draft would change.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Changed {
     /// Who.
     pub customer: CustomerId,
@@ -38,9 +42,21 @@ impl Changed {
     }
 }
 
+/// Whose scores a draft would make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Scored {
+    /// Everybody's, as if the model were put to use: it scores nobody now.
+    #[default]
+    AllOnTrial,
+    /// Those of the customers whom the model scores now; the others keep theirs and are not shown.
+    Own,
+}
+
 /// What a draft would do.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct DryRun {
+    /// Whose scores the draft would make: those that its model makes now; of a model that scores nobody yet, all.
+    pub scored: Scored,
     /// By the version in use.
     pub before: Distribution,
     /// By the draft.
@@ -55,11 +71,10 @@ pub struct DryRun {
     pub changed: Vec<Changed>,
 }
 
-/// Scores all customers by `rules` beside the version in use.
-pub async fn dry_run(insight: &Insight, actor: &Actor, rules: &[Rule]) -> Result<DryRun> {
-    actor.may(Permission::OperateHouse)?;
-    model::check(rules)?;
-    let used = insight.scorer().await?;
+/// Scores customers by `rules`, a draft of `model`, beside the versions that score them now.
+pub(crate) async fn dry_run(insight: &Insight, model: &str, rules: &[Rule], mut teller: Teller<'_>) -> Result<DryRun> {
+    let choice = Choice::read(insight).await?;
+    let is_own = choice.scorers().iter().any(|scorer| scorer.model.model == model);
     let draft = insight.scorer_of(Model {
         model: String::new(),
         name: String::new(),
@@ -74,9 +89,11 @@ pub async fn dry_run(insight: &Insight, actor: &Actor, rules: &[Rule]) -> Result
     let at = insight.clock().now();
     let now = Moment { day: calendar.day(at), at };
     let names: HashMap<i64, String> = insight.events().features().await?.into_iter().collect();
-    let starts = Starts::new(calendar, now.day.plus(-i64::from(model::MOST_DAYS)), now.day);
-    let from = now.day.plus(-used.plan.reach().max(draft.plan.reach()));
-    let mut run = DryRun::default();
+    let starts = Starts::new(calendar, now.day.plus(-i64::from(MOST_DAYS)), now.day);
+    let from = now.day.plus(-choice.reach().max(draft.plan.reach()));
+    let (used, wanted) = (choice.needs(), draft.plan.needs());
+    let needs = Needs { pulse: used.pulse || wanted.pulse, properties: used.properties || wanted.properties };
+    let mut run = DryRun { scored: if is_own { Scored::Own } else { Scored::AllOnTrial }, ..DryRun::default() };
     let mut moves: HashMap<(Option<Band>, Option<Band>), i64> = HashMap::new();
     let mut unpacked = Unpacked::default();
     let mut after: Option<CustomerId> = None;
@@ -85,17 +102,24 @@ pub async fn dry_run(insight: &Insight, actor: &Actor, rules: &[Rule]) -> Result
         let page: Vec<(CustomerId, String)> =
             insight.db().all(sql("select id, name from customer where id > $1 order by id limit $2").bind(last).bind(PAGE)).await?;
         let Some((last, _)) = page.last() else { break };
+        let looked_at = page.len();
         after = Some(last.clone());
-        let (customers, labels): (Vec<CustomerId>, Vec<String>) = page.into_iter().unzip();
+        let ids: Vec<CustomerId> = page.iter().map(|(id, _)| id.clone()).collect();
+        let chosen = choice.of(insight.db(), &ids).await?;
+        let is_meant = |id: &CustomerId| !is_own || choice.scorer(&chosen, id).model.model == model;
+        let (customers, labels): (Vec<CustomerId>, Vec<String>) = page.into_iter().filter(|(id, _)| is_meant(id)).unzip();
+        let mut besides = besides::read(insight, &customers, needs).await?;
         for (packed, name) in insight.events().packed(&customers, from, now.day).await?.into_iter().zip(labels) {
             let customer = packed.customer.clone();
-            unpacked.fill(packed, calendar)?;
+            unpacked.fill(packed, besides.remove(&customer).unwrap_or_default(), calendar)?;
+            let used = choice.scorer(&chosen, &customer);
             let points = |scorer: &scorer::Scorer| {
                 let figures = unpacked.figures(&scorer.plan, &starts, now, &names);
                 scorer::total(&scorer.weigh(now.day, unpacked.first_day, &figures))
             };
-            run.note(&mut moves, Changed { customer, name, before: points(&used), after: points(&draft) });
+            run.note(&mut moves, Changed { customer, name, before: points(used), after: points(&draft) });
         }
+        teller.add(looked_at).await?;
     }
     run.moves = moves.into_iter().map(|((from, to), number)| (from, to, number)).collect();
     run.moves.sort_by_key(|(from, to, number)| (-number, *from, *to));

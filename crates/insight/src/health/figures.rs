@@ -6,7 +6,8 @@ use events::Day;
 use events::rollups::{Counts, History, Invoice};
 use kit::Timestamp;
 
-use super::model::{Countable, MOST_DAYS, Measure, Rule, Tries};
+use super::besides::{Besides, Needs};
+use super::model::{Countable, MOST_DAYS, Measure, PropertyBand, Rule, Tries};
 use super::unpacked::{Moment, Starts};
 
 /// What is summed over a window.
@@ -56,6 +57,8 @@ enum Asked {
     Active,
     Features(usize),
     Invoices(usize),
+    Pulse,
+    Property(usize),
 }
 
 /// Which features count for a rule.
@@ -71,6 +74,9 @@ pub(crate) struct Plan {
     sums: Vec<(Sum, Window)>,
     features: Vec<FeatureNeed>,
     invoices: Vec<u32>,
+    /// Whether the pulse is asked for, and properties with their bands: of each whether there is one, and its points.
+    asks_for_pulse: bool,
+    properties: Vec<(String, Vec<PropertyBand>)>,
     needs_active: bool,
     /// One for each rule, in their order.
     pub places: Vec<Place>,
@@ -118,9 +124,18 @@ fn low_bits(days: u32) -> u128 {
 impl Plan {
     /// `key_features` are the house's, for rules that name none.
     pub fn of(rules: &[Rule], key_features: &[String]) -> Plan {
-        let mut plan = Plan { sums: Vec::new(), features: Vec::new(), invoices: Vec::new(), needs_active: false, places: Vec::new() };
+        let mut plan = Plan {
+            sums: Vec::new(),
+            features: Vec::new(),
+            invoices: Vec::new(),
+            asks_for_pulse: false,
+            properties: Vec::new(),
+            needs_active: false,
+            places: Vec::new(),
+        };
         let asked: Vec<Asked> = rules.iter().map(|rule| plan.ask(&rule.measure, key_features)).collect();
         let (after_sums, after_features) = (plan.sums.len(), plan.sums.len() + plan.features.len());
+        let pulse = plan.place_of_pulse();
         plan.places = asked
             .into_iter()
             .map(|asked| match asked {
@@ -129,6 +144,8 @@ impl Plan {
                 Asked::Active => Place::Active,
                 Asked::Features(at) => Place::One(after_sums + at),
                 Asked::Invoices(at) => Place::Two(after_features + 2 * at, after_features + 2 * at + 1),
+                Asked::Pulse => Place::Two(pulse, pulse + 1),
+                Asked::Property(at) => Place::Two(pulse + 2 + 2 * at, pulse + 3 + 2 * at),
             })
             .collect();
         plan
@@ -164,11 +181,44 @@ impl Plan {
                 let window = Window::last(*days);
                 Asked::Sums(self.sum(Sum::Ratings, window), self.sum(Sum::RatingPoints, window))
             }
+            Measure::Pulse {} => {
+                self.asks_for_pulse = true;
+                Asked::Pulse
+            }
+            Measure::Property { property, bands } => Asked::Property(position_of(&mut self.properties, (property.clone(), bands.clone()))),
         }
     }
 
     fn sum(&mut self, sum: Sum, window: Window) -> usize {
         position_of(&mut self.sums, (sum, window))
+    }
+
+    /// Where the pulse stands; properties come behind it.
+    fn place_of_pulse(&self) -> usize {
+        self.sums.len() + self.features.len() + 2 * self.invoices.len()
+    }
+
+    /// What must be known beside events.
+    pub fn needs(&self) -> Needs {
+        Needs { pulse: self.asks_for_pulse, properties: !self.properties.is_empty() }
+    }
+
+    /// Adds what is known beside events.
+    pub fn add_besides(&self, figures: &mut Figures, moment: Moment, besides: &Besides) {
+        let mut place = self.place_of_pulse();
+        let mut put = |points: Option<f64>| {
+            if let Some(points) = points {
+                (figures.values[place], figures.values[place + 1]) = (1.0, points);
+            }
+            place += 2;
+        };
+        if self.needs() == Needs::default() {
+            return;
+        }
+        put(if self.asks_for_pulse { besides.pulse(moment) } else { None });
+        for (property, bands) in &self.properties {
+            put(besides.property(property, bands));
+        }
     }
 
     /// Whether features count by their names.
@@ -186,7 +236,8 @@ impl Plan {
 
     /// Nothing seen yet.
     pub fn nothing(&self) -> Figures {
-        let values = self.sums.len() + self.features.len() + 2 * self.invoices.len();
+        let besides = if self.needs() == Needs::default() { 0 } else { 2 + 2 * self.properties.len() };
+        let values = self.place_of_pulse() + besides;
         Figures { values: vec![0.0; values].into_boxed_slice(), active: 0 }
     }
 
@@ -251,7 +302,7 @@ impl Plan {
     /// Adds an invoice as it stood at a moment.
     pub fn add_invoice(&self, figures: &mut Figures, starts: &Starts, moment: Moment, invoice: &Invoice) {
         let first = self.sums.len() + self.features.len();
-        for (pair, days) in figures.values[first..].chunks_exact_mut(2).zip(&self.invoices) {
+        for (pair, days) in figures.values[first..self.place_of_pulse()].chunks_exact_mut(2).zip(&self.invoices) {
             let from = starts.start(moment.day.plus(1 - i64::from(*days)));
             if let Some(on_time) = judge(invoice, from, moment.at) {
                 pair[0] += f64::from(u8::from(on_time));
@@ -261,7 +312,7 @@ impl Plan {
     }
 
     /// The answers from a customer's history, as it stood at a moment.
-    pub fn of_history(&self, history: &History, starts: &Starts, moment: Moment) -> Figures {
+    pub fn of_history(&self, history: &History, besides: &Besides, starts: &Starts, moment: Moment) -> Figures {
         let day = moment.day;
         let mut figures = self.nothing();
         for (at, counts) in history.days.range(day.plus(-self.reach())..=day) {
@@ -275,6 +326,7 @@ impl Plan {
         for invoice in &history.invoices {
             self.add_invoice(&mut figures, starts, moment, invoice);
         }
+        self.add_besides(&mut figures, moment, besides);
         figures
     }
 }

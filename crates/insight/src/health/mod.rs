@@ -3,6 +3,8 @@
 //! A score is computed from roll-ups whenever it is asked for ([`of_customer`]). Lists read a table of current scores ([`list`]) that a
 //! reconciler keeps fresh. What a score was on past days is kept by a snapshot each day.
 
+pub mod assignments;
+mod besides;
 mod current;
 mod customer;
 mod dry_run;
@@ -15,6 +17,7 @@ mod overview;
 #[cfg(test)]
 mod properties;
 mod refresh;
+pub mod runs;
 mod score;
 mod scorer;
 mod sentences;
@@ -22,18 +25,20 @@ mod trend;
 mod unpacked;
 
 use accounts::Customer;
+pub use assignments::Assignment;
 use events::Day;
 use kit::Timestamp;
+use serde::{Deserialize, Serialize};
 
 pub use current::{distribution, list, standings};
 pub(crate) use customer::Replay;
 pub use customer::of_customer;
-pub use dry_run::{Changed, DryRun, dry_run};
+pub use dry_run::{Changed, DryRun, Scored};
 pub use model::{Measure, Missing, Model, Rule, VersionNo};
 pub use movement::{MovedBy, Movement, NextAction};
 pub(crate) use overview::Cache;
-pub use overview::{BandsOfDay, FactorMean, bands_by_day, factor_means, tens};
-pub use refresh::{Recomputed, Scores, recompute, refresh_changed, welcome};
+pub use overview::{BandsOfDay, FactorMean, bands_by_day, customers_by_version, factor_means, tens};
+pub use refresh::{Recomputed, Scores, recompute, refresh_changed, renew};
 pub use score::{Band, Factor, Raw, Score};
 pub use sentences::formula;
 pub use trend::{Point, Trend};
@@ -55,6 +60,8 @@ pub struct Health {
     pub trend: Trend,
     /// When the first event came; none before there was any.
     pub first_at: Option<Timestamp>,
+    /// The segment for which this model was chosen; none for the model of everybody.
+    pub chosen_for: Option<Assignment>,
 }
 
 /// A customer's row in a list: the current score as the table of current scores has it.
@@ -111,6 +118,10 @@ pub enum Sort {
     Change7,
     /// By the change within 30 days.
     Change30,
+    /// By the points a day of the last 28 days.
+    Slope,
+    /// By how many points the factor that moved it most did so within 7 days.
+    MovedBy,
     /// By the last day on which something happened.
     LastDay,
 }
@@ -152,7 +163,7 @@ impl Default for Query {
 }
 
 /// How many customers are in each band, and how many have no score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Distribution {
     /// 70 and more.
     pub healthy: i64,

@@ -121,6 +121,29 @@ pub enum Measure {
         /// The window.
         days: u32,
     },
+    /// What staff said of the customer ([`crate::pulse`]); when they said nothing, or it counts no more, there is no data.
+    Pulse {},
+    /// What events told of the customer, such as its plan: the points of the first band that fits. When none fits there is no data.
+    Property {
+        /// Its name.
+        property: String,
+        /// In the order in which they are tried.
+        bands: Vec<PropertyBand>,
+    },
+}
+
+/// What one answer of a property is worth: a text (`is`, in any case) or a number from which on (`at_least`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PropertyBand {
+    /// This text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is: Option<String>,
+    /// This number and more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<f64>,
+    /// 0 to 100.
+    pub points: f64,
 }
 
 /// One factor of a model.
@@ -164,6 +187,8 @@ pub struct Model {
 pub const MOST_RULES: usize = 12;
 /// No window is longer than so many days.
 pub const MOST_DAYS: u32 = 120;
+/// A property has at most so many bands.
+pub const MOST_BANDS: usize = 20;
 /// A model has at most so many named features in a rule.
 pub const MOST_FEATURES: usize = 100;
 
@@ -180,6 +205,8 @@ impl Measure {
             Measure::Invoices { .. } => "invoices",
             Measure::Momentum { .. } => "momentum",
             Measure::Ratings { .. } => "ratings",
+            Measure::Pulse {} => "pulse",
+            Measure::Property { .. } => "property",
         }
     }
 }
@@ -222,6 +249,7 @@ fn check_measure(measure: &Measure, complain: &mut impl FnMut(&str, &str)) {
         // It looks back twice as far.
         Measure::Momentum { days, .. } => (days.saturating_mul(2), 1),
         Measure::ActiveWeeks { weeks } => (1, *weeks),
+        Measure::Pulse {} | Measure::Property { .. } => (1, 1),
     };
     if !(1..=MOST_DAYS).contains(&days) {
         complain("measure.days", "must be 1 to 120, of a trend 1 to 60");
@@ -245,6 +273,34 @@ fn check_measure(measure: &Measure, complain: &mut impl FnMut(&str, &str)) {
                 complain("measure.only", "must be up to 100 different names of features");
             }
         }
+        Measure::Property { property, bands } => check_property(property, bands, complain),
         _ => {}
+    }
+}
+
+/// Signs by which the form tells names and bands apart are refused, so that every model can be edited in it.
+fn check_property(property: &str, bands: &[PropertyBand], complain: &mut impl FnMut(&str, &str)) {
+    let is_plain = |text: &str, signs: &[char]| {
+        let text = text.trim();
+        (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control) && !text.contains(signs)
+    };
+    if !is_plain(property, &[':']) {
+        complain("measure.property", "must have 1 to 100 letters and no colon");
+    }
+    if !(1..=MOST_BANDS).contains(&bands.len()) {
+        complain("measure.bands", "must be 1 to 20");
+    }
+    for band in bands {
+        let is_one = match (&band.is, band.at_least) {
+            (Some(is), None) => is_plain(is, &[',', '=']) && !is.trim().starts_with('>'),
+            (None, Some(least)) => least.abs() <= 1e12,
+            _ => false,
+        };
+        if !is_one {
+            complain("measure.bands", "must each be a text of 1 to 100 letters without , and =, or the least number");
+        }
+        if !(0.0..=100.0).contains(&band.points) {
+            complain("measure.bands", "must each give 0 to 100 points");
+        }
     }
 }

@@ -7,6 +7,7 @@ use accounts::{Actor, Permission};
 use kit::{Db, Error, Result, Timestamp, Tx, from_row, sql};
 use serde_json::json;
 
+use super::assignments::{self, Assignment};
 use super::model::{self, Model, Rule, VersionNo};
 use crate::Insight;
 
@@ -25,9 +26,16 @@ pub struct Listing {
     pub versions: Vec<Model>,
     /// The version in use, when it is one of these.
     pub in_use: Option<VersionNo>,
+    /// Segments whose customers are scored by one of these.
+    pub segments: Vec<Assignment>,
 }
 
 impl Listing {
+    /// Whether it scores anybody.
+    pub fn scores_anybody(&self) -> bool {
+        self.in_use.is_some() || !self.segments.is_empty()
+    }
+
     /// Whether it comes with Innkeeper.
     pub fn is_built_in(&self) -> bool {
         self.copied_from.is_none()
@@ -95,11 +103,12 @@ pub async fn versions(db: &Db) -> Result<Vec<Model>> {
 /// All models with their versions, in the order of their names.
 pub async fn list(db: &Db) -> Result<Vec<Listing>> {
     let models: Vec<ModelRow> = db.all(sql("select id, name, copied_from, draft from health_model order by lower(name), id")).await?;
-    let (used, mut all) = (in_use(db).await?, versions(db).await?);
+    let (used, mut all, assigned) = (in_use(db).await?, versions(db).await?, assignments::list(db).await?);
     all.reverse();
     let listing = |row: ModelRow| {
         let versions: Vec<Model> = all.iter().filter(|version| version.model == row.id).cloned().collect();
         Ok(Listing {
+            segments: assigned.iter().filter(|one| versions.iter().any(|version| version.no == one.version)).cloned().collect(),
             in_use: (used.model == row.id).then_some(used.no),
             id: row.id,
             name: row.name,
@@ -181,8 +190,8 @@ pub async fn discard_draft(insight: &Insight, actor: &Actor, id: &str) -> Result
         .await
 }
 
-/// Publishes the draft as the model's next version. When the model is in use, the new version is from now on. Scores follow within
-/// seconds.
+/// Publishes the draft as the model's next version. Where the model is in use, for everybody or for segments, the new version is from now
+/// on. Scores follow within seconds.
 pub async fn publish(insight: &Insight, actor: &Actor, id: &str, note: &str) -> Result<Model> {
     actor.may(Permission::OperateHouse)?;
     let note = note.trim();
@@ -216,11 +225,20 @@ pub async fn publish(insight: &Insight, actor: &Actor, id: &str, note: &str) -> 
             )
             .await?;
             tx.execute(sql("update health_model set draft = null where id = $1").bind(id)).await?;
+            let assigned = tx
+                .execute(
+                    sql("update health_assignment set version_no = $1 where version_no in (select no from health_version where model_id = $2)")
+                        .bind(no)
+                        .bind(id),
+                )
+                .await?;
             let (used,): (String,) = tx
                 .one(sql("select model_id from health_version where no = (select version_no from health_use order by at desc limit 1)"))
                 .await?;
             if used == id {
                 put_to_use(&tx, insight, actor, VersionNo(no)).await?;
+            } else if assigned > 0 {
+                choice_changed(&tx, insight, actor).await?;
             }
             tell(&tx, insight, actor, "health_model.publish", id, json!({ "version": version, "note": note })).await?;
             Ok(no)
@@ -254,6 +272,12 @@ async fn put_to_use(tx: &Tx, insight: &Insight, actor: &Actor, no: VersionNo) ->
     )
     .await
     .map(|_| ())
+}
+
+/// Notes that customers of some segment are scored by another version: the version of everybody is put to use once more.
+pub(super) async fn choice_changed(tx: &Tx, insight: &Insight, actor: &Actor) -> Result<()> {
+    let (no,): (i64,) = tx.one(sql("select version_no from health_use order by at desc limit 1")).await?;
+    put_to_use(tx, insight, actor, VersionNo(no)).await
 }
 
 async fn require_own(tx: &Tx, id: &str) -> Result<ModelRow> {

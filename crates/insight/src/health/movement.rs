@@ -19,7 +19,7 @@ pub struct Movement {
     pub after: f64,
     /// Each factor's part, largest first. With `other` they sum to `after − before`.
     pub parts: Vec<MovedBy>,
-    /// What is not behaviour: another version of the model since, and events of those days that came late.
+    /// What is not behaviour: another version of the model since, properties that are others now, and events of those days that came late.
     pub other: f64,
 }
 
@@ -109,6 +109,8 @@ fn reachable(measure: &Measure, raw: &Raw, score: f64) -> f64 {
         }
         (Measure::Invoices { .. }, Raw::Share { part, of }) => one_more_good(*part as f64, *of),
         (Measure::Ratings { .. }, Raw::Mean { of, mean }) => one_more_good(mean / 100.0 * *of as f64, *of),
+        // What staff say and what a customer is are no goals: nobody gains by saying more.
+        (Measure::Pulse {} | Measure::Property { .. }, _) => score,
         // Twice as much as in the month before.
         (Measure::Momentum { .. }, _) => 200.0 / 3.0,
         _ => 100.0,

@@ -9,7 +9,7 @@ use kit::db::{FromRow, Row};
 use kit::{Result, Timestamp, sql};
 
 use super::scorer::NEUTRAL;
-use super::{Distribution, Model, Rule, models};
+use super::{Distribution, Model, Rule, VersionNo};
 use crate::Insight;
 
 /// Means over all customers are worked out anew when they are older than this.
@@ -41,8 +41,8 @@ pub struct FactorMean {
     pub weak: i64,
 }
 
-/// Means that were worked out at some time.
-pub(crate) type Cache = std::sync::Mutex<Option<(Timestamp, Vec<FactorMean>)>>;
+/// Means that were worked out at some time, by version.
+pub(crate) type Cache = std::sync::Mutex<HashMap<VersionNo, (Timestamp, Vec<FactorMean>)>>;
 
 /// Customers by tens of points: 0 to below 10, …, 90 to 100.
 pub async fn tens(insight: &Insight, scope: &Scope) -> Result<[i64; 10]> {
@@ -92,22 +92,32 @@ pub async fn bands_by_day(insight: &Insight, scope: &Scope, days: i64) -> Result
     Ok(rows.into_iter().map(of).collect())
 }
 
-/// What each factor of the version in use does on average, not older than half a minute.
-pub async fn factor_means(insight: &Insight, scope: &Scope) -> Result<Vec<FactorMean>> {
+/// How many customers with a score each version scores.
+pub async fn customers_by_version(insight: &Insight, scope: &Scope) -> Result<HashMap<VersionNo, i64>> {
+    if !scope.is_house() {
+        return Ok(HashMap::new());
+    }
+    let counts: Vec<(i64, i64)> =
+        insight.db().all(sql("select version_no, cast(count(*) as bigint) from health_now group by version_no")).await?;
+    Ok(counts.into_iter().map(|(no, customers)| (VersionNo(no), customers)).collect())
+}
+
+/// What each factor of a version does on average for whom it scores, not older than half a minute.
+pub async fn factor_means(insight: &Insight, scope: &Scope, model: &Model) -> Result<Vec<FactorMean>> {
     if !scope.is_house() {
         return Ok(Vec::new());
     }
     let now = insight.clock().now();
     let cache = insight.factor_means();
-    let model = models::in_use(insight.db()).await?;
-    if let Some((at, means)) = &*cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-        && now.since(*at) < FRESH
-        && means.iter().map(|mean| &mean.rule).eq(&model.rules)
     {
-        return Ok(means.clone());
+        let mut cache = cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        cache.retain(|_, (at, _)| now.since(*at) < FRESH);
+        if let Some((_, means)) = cache.get(&model.no) {
+            return Ok(means.clone());
+        }
     }
-    let means = work_out(insight, &model).await?;
-    *cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some((now, means.clone()));
+    let means = work_out(insight, model).await?;
+    cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(model.no, (now, means.clone()));
     Ok(means)
 }
 

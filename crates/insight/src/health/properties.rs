@@ -7,7 +7,8 @@ use events::{Calendar, Day};
 use kit::Timestamp;
 use proptest::prelude::*;
 
-use super::model::{Countable, Measure, Missing, Model, Rule, Tries, VersionNo, check};
+use super::besides::Besides;
+use super::model::{Countable, Measure, Missing, Model, PropertyBand, Rule, Tries, VersionNo, check};
 use super::movement;
 use super::scorer::{self, Features, Scorer};
 use super::unpacked::Starts;
@@ -30,6 +31,14 @@ fn measure() -> impl Strategy<Value = Measure> {
         (1..=120_u32).prop_map(|days| Measure::Invoices { days }),
         (what(), 1..=60_u32).prop_map(|(what, days)| Measure::Momentum { what, days }),
         (1..=120_u32).prop_map(|days| Measure::Ratings { days }),
+        Just(Measure::Pulse {}),
+        (0..3_u32, 0.0..=100.0).prop_map(|(name, points)| Measure::Property {
+            property: format!("p{name}"),
+            bands: vec![
+                PropertyBand { is: Some("pro".to_owned()), at_least: None, points },
+                PropertyBand { is: None, at_least: Some(5.0), points: 100.0 - points },
+            ],
+        }),
     ]
 }
 
@@ -87,17 +96,27 @@ fn scorer(model: Model) -> Scorer {
     Scorer::new(model, Features { key: Vec::new(), number: 10 })
 }
 
+fn besides() -> impl Strategy<Value = Besides> {
+    let pulse = (0..60_i64, 0..60_i64, proptest::option::of(0.0..=100.0));
+    let properties = (any::<bool>(), 0..10_u32);
+    (proptest::collection::vec(pulse, 0..3), properties).prop_map(|(mut pulses, (is_pro, number))| {
+        pulses.sort_by_key(|(ago, ..)| *ago);
+        let pulses: Vec<_> = pulses.into_iter().map(|(ago, days, points)| (TODAY.plus(-ago), TODAY.plus(days - ago), points)).collect();
+        Besides::made_up(&pulses, serde_json::json!({ "p0": if is_pro { "pro" } else { "free" }, "p1": number }))
+    })
+}
+
 fn starts() -> Starts {
     Starts::new(&Calendar::parse("Europe/Berlin").unwrap(), TODAY, TODAY)
 }
 
 proptest! {
     #[test]
-    fn scores_are_within_bounds_and_contributions_sum(model in model(), history in history()) {
+    fn scores_are_within_bounds_and_contributions_sum(model in model(), history in history(), besides in besides()) {
         prop_assert!(check(&model.rules).is_ok());
         let (scorer, starts) = (scorer(model), starts());
         let moment = starts.end_of(TODAY);
-        let figures = scorer.plan.of_history(&history, &starts, moment);
+        let figures = scorer.plan.of_history(&history, &besides, &starts, moment);
         let score = scorer.score(TODAY, Some(Day(0)), &figures);
         for factor in &score.factors {
             prop_assert!(factor.score.is_none_or(|score| (0.0..=100.0).contains(&score)));
@@ -121,9 +140,9 @@ proptest! {
     }
 
     #[test]
-    fn what_moved_it_sums_to_the_change(model in model(), history in history(), shown in proptest::option::of(0.0..100.0)) {
+    fn what_moved_it_sums_to_the_change(model in model(), history in history(), besides in besides(), shown in proptest::option::of(0.0..100.0)) {
         let (scorer, starts) = (scorer(model), starts());
-        let weighed = |day: Day| scorer.weigh(day, Some(Day(0)), &scorer.plan.of_history(&history, &starts, starts.end_of(day)));
+        let weighed = |day: Day| scorer.weigh(day, Some(Day(0)), &scorer.plan.of_history(&history, &besides, &starts, starts.end_of(day)));
         let (then, now) = (weighed(TODAY.plus(-7)), weighed(TODAY));
         if let Some(moved) = movement::between(&scorer.model.rules, TODAY.plus(-7), shown, &then, &now) {
             let sum: f64 = moved.parts.iter().map(|part| part.change).sum::<f64>() + moved.other;
@@ -140,7 +159,7 @@ proptest! {
         for ago in 0..20 {
             let day = TODAY.plus(-ago);
             let only_days = History { features: BTreeMap::new(), invoices: Vec::new(), ..history.clone() };
-            let alone = scorer.weigh(day, Some(Day(0)), &scorer.plan.of_history(&only_days, &starts, starts.end_of(day)));
+            let alone = scorer.weigh(day, Some(Day(0)), &scorer.plan.of_history(&only_days, &Besides::default(), &starts, starts.end_of(day)));
             let mut figures = scorer.plan.nothing();
             scorer.plan.add_running(&mut figures, &running, day);
             let together = scorer.weigh(day, Some(Day(0)), &figures);
@@ -164,7 +183,7 @@ proptest! {
         });
         let starts = starts();
         let points = |history: &History| {
-            let figures = scorer.plan.of_history(history, &starts, starts.end_of(TODAY));
+            let figures = scorer.plan.of_history(history, &Besides::default(), &starts, starts.end_of(TODAY));
             scorer::total(&scorer.weigh(TODAY, Some(Day(0)), &figures)).unwrap()
         };
         let with = |change: fn(&mut Counts, i64)| {

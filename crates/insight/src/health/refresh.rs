@@ -8,12 +8,15 @@ use events::{Calendar, Day, Packed};
 use kit::jobs::Reconciler;
 use kit::words::counted;
 use kit::{Result, Timestamp, from_row, sql};
+use serde::{Deserialize, Serialize};
 
+use super::assignments::Choice;
 use super::current::{self, NowRow};
+use super::runs::Teller;
 use super::scorer::{self, Features, Scorer};
 use super::trend::{self, Point};
 use super::unpacked::{Moment, Starts, Unpacked};
-use super::{Band, Distribution, VersionNo, kept, models, movement};
+use super::{Band, Distribution, VersionNo, besides, kept, movement};
 use crate::Insight;
 
 /// Customers whose events began earlier than their snapshots get those of so many past days.
@@ -28,7 +31,7 @@ const PAGE: u32 = 2048;
 const MANY: u32 = 4096;
 
 /// What a recomputation did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Recomputed {
     /// So many customers.
     pub customers: u64,
@@ -37,6 +40,7 @@ pub struct Recomputed {
 }
 
 struct Progress {
+    used_at: i64,
     day: i64,
     version_no: i64,
     changed_at: i64,
@@ -44,7 +48,7 @@ struct Progress {
     created_at: i64,
 }
 
-from_row!(Progress { day, version_no, changed_at, changed_customer, created_at });
+from_row!(Progress { used_at, day, version_no, changed_at, changed_customer, created_at });
 
 /// What the table of current scores says of a customer before it is written anew.
 struct Before {
@@ -59,7 +63,7 @@ from_row!(Before { customer_id, day, recent, kept_from, kept_to });
 
 /// What is the same for all customers of a round.
 struct Round {
-    scorer: Scorer,
+    choice: Choice,
     calendar: Calendar,
     starts: Starts,
     now: Moment,
@@ -69,29 +73,31 @@ struct Round {
 
 impl Round {
     async fn begin(insight: &Insight) -> Result<Round> {
-        let scorer = insight.scorer().await?;
-        let names = if scorer.plan.asks_for_names() { insight.events().features().await?.into_iter().collect() } else { HashMap::new() };
+        let choice = Choice::read(insight).await?;
+        let asks_for_names = choice.scorers().iter().any(|scorer| scorer.plan.asks_for_names());
+        let names = if asks_for_names { insight.events().features().await?.into_iter().collect() } else { HashMap::new() };
         let calendar = insight.events().calendar().clone();
         let at = insight.clock().now();
         let now = Moment { day: calendar.day(at), at };
-        let starts = Starts::new(&calendar, now.day.plus(-FILL_DAYS - scorer.plan.reach()), now.day.plus(1));
-        Ok(Round { scorer, calendar, starts, now, names })
+        let starts = Starts::new(&calendar, now.day.plus(-FILL_DAYS - choice.reach()), now.day.plus(1));
+        Ok(Round { choice, calendar, starts, now, names })
     }
 
     fn yesterday(&self) -> Day {
         self.now.day.plus(-1)
     }
 
+    /// The version of everybody who has no other.
     fn version(&self) -> VersionNo {
-        self.scorer.model.no
+        self.choice.usual().model.no
     }
 
     /// The scores at the end of past days, which are in order.
-    fn points(&self, customer: &Unpacked, days: &[Day]) -> Vec<Point> {
-        let figures = customer.figures_of_days(&self.scorer.plan, &self.starts, days, &self.names);
+    fn points(&self, scorer: &Scorer, customer: &Unpacked, days: &[Day]) -> Vec<Point> {
+        let figures = customer.figures_of_days(&scorer.plan, &self.starts, days, &self.names);
         let point = |(day, figures): (&Day, _)| {
-            let points = scorer::total(&self.scorer.weigh(*day, customer.first_day, &figures));
-            Point { day: *day, points, version: self.version() }
+            let points = scorer::total(&scorer.weigh(*day, customer.first_day, &figures));
+            Point { day: *day, points, version: scorer.model.no }
         };
         days.iter().zip(figures).map(point).collect()
     }
@@ -99,6 +105,11 @@ impl Round {
 
 /// Computes the current scores of all customers, and keeps what is missing of their past days.
 pub async fn recompute(insight: &Insight) -> Result<Recomputed> {
+    recompute_telling(insight, Teller::untold()).await
+}
+
+/// As [`recompute`], and tells how far it is.
+pub(crate) async fn recompute_telling(insight: &Insight, mut teller: Teller<'_>) -> Result<Recomputed> {
     let _turn = insight.recomputing().lock().await;
     let began = std::time::Instant::now();
     let changed_at = insight.events().last_changed().await?;
@@ -114,10 +125,12 @@ pub async fn recompute(insight: &Insight) -> Result<Recomputed> {
                 bands.add(points.map(Band::of));
             }
         }
+        teller.add(page.len()).await?;
         page = next;
     }
     keep_distribution(insight, &round, &bands).await?;
     let done = Progress {
+        used_at: round.choice.chosen_at,
         day: round.now.day.0,
         version_no: round.version().0,
         changed_at,
@@ -147,16 +160,19 @@ impl<C: AsRef<Insight> + Clone + Send + Sync + 'static> Reconciler<C> for Scores
 /// Computes the scores of customers that changed since the last time; of all, when a day has begun or another version is in use.
 pub async fn refresh_changed(insight: &Insight) -> Result<String> {
     let mut progress: Progress =
-        insight.db().one(sql("select day, version_no, changed_at, changed_customer, created_at from health_progress")).await?;
+        insight.db().one(sql("select used_at, day, version_no, changed_at, changed_customer, created_at from health_progress")).await?;
     let round = Round::begin(insight).await?;
     let changed = insight.events().changed((progress.changed_at, &progress.changed_customer), MANY).await?;
-    let is_stale = (progress.day, progress.version_no) != (round.now.day.0, round.version().0);
+    let is_stale = (progress.day, progress.used_at) != (round.now.day.0, round.choice.chosen_at);
     if is_stale || changed.len() >= MANY as usize {
         let done = recompute(insight).await?;
         return Ok(format!("computed all scores: {} in {} ms", counted(done.customers, "customer"), done.took_ms));
     }
     let created = created_since(insight, progress.created_at, round.now.at).await?;
-    let mut customers: Vec<CustomerId> = changed.iter().map(|(customer, _)| customer.clone()).chain(created).collect();
+    let due: Vec<(CustomerId, i64)> =
+        insight.db().all(sql("select customer_id, marks from health_due order by customer_id limit $1").bind(MANY)).await?;
+    let marked = due.iter().map(|(customer, _)| customer.clone());
+    let mut customers: Vec<CustomerId> = changed.iter().map(|(customer, _)| customer.clone()).chain(created).chain(marked).collect();
     customers.sort();
     customers.dedup();
     if customers.is_empty() {
@@ -170,19 +186,22 @@ pub async fn refresh_changed(insight: &Insight) -> Result<String> {
     }
     progress.created_at = round.now.at.0;
     save(insight, &progress).await?;
+    seen_to(insight, &due).await?;
     insight.bus().signal("operators", "health");
     Ok(format!("computed the scores of {}", counted(customers.len(), "customer")))
 }
 
-/// Puts a customer that was just made into the lists at once. When that fails, [`Scores`] does it some seconds later.
-pub async fn welcome(insight: &Insight, customer: &CustomerId) {
+/// Computes a customer's score at once, because it was just made or somebody said something of it. When that fails, [`Scores`] does it some
+/// seconds later.
+pub async fn renew(insight: &Insight, customer: &CustomerId) {
     let entered = async {
         let round = Round::begin(insight).await?;
         refresh(insight, &round, std::slice::from_ref(customer)).await
     };
     if let Err(error) = entered.await {
-        tracing::warn!("customer `{customer}` is not in the lists yet: {error}");
+        tracing::warn!("the lists do not show how customer `{customer}` is now: {error}");
     }
+    insight.bus().signal("operators", "health");
 }
 
 async fn ids(insight: &Insight, after: Option<&CustomerId>) -> Result<Vec<CustomerId>> {
@@ -205,16 +224,30 @@ async fn created_since(insight: &Insight, since: i64, now: Timestamp) -> Result<
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
+/// Forgets what was seen to, but for those that were marked once more meanwhile.
+async fn seen_to(insight: &Insight, due: &[(CustomerId, i64)]) -> Result<()> {
+    let rows: Vec<_> = due.iter().map(|(customer, marks)| vec![customer.into(), (*marks).into()]).collect();
+    insight
+        .db()
+        .write(async |tx| {
+            let done = sql("delete from health_due where customer_id = $1 and marks = $2");
+            tx.execute_each(done, rows.clone()).await.map(|_| ())
+        })
+        .await
+}
+
 async fn save(insight: &Insight, progress: &Progress) -> Result<()> {
     insight
         .db()
         .execute(
-            sql("update health_progress set day = $1, version_no = $2, changed_at = $3, changed_customer = $4, created_at = $5")
-                .bind(progress.day)
-                .bind(progress.version_no)
-                .bind(progress.changed_at)
-                .bind(&progress.changed_customer)
-                .bind(progress.created_at),
+            sql("update health_progress set day = $1, version_no = $2, changed_at = $3, changed_customer = $4, created_at = $5,
+                    used_at = $6")
+            .bind(progress.day)
+            .bind(progress.version_no)
+            .bind(progress.changed_at)
+            .bind(&progress.changed_customer)
+            .bind(progress.created_at)
+            .bind(progress.used_at),
         )
         .await
         .map(|_| ())
@@ -223,6 +256,8 @@ async fn save(insight: &Insight, progress: &Progress) -> Result<()> {
 /// Computes and writes the current scores of these customers, and keeps what is missing of their past days. Returns their last scores.
 async fn refresh(insight: &Insight, round: &Round, customers: &[CustomerId]) -> Result<Vec<Vec<Option<f64>>>> {
     let before = before(insight, customers).await?;
+    let chosen = round.choice.of(insight.db(), customers).await?;
+    let mut besides = besides::read(insight, customers, round.choice.needs()).await?;
     let mut rows = Vec::with_capacity(customers.len());
     let mut points = Vec::new();
     let mut recents = Vec::with_capacity(customers.len());
@@ -231,10 +266,11 @@ async fn refresh(insight: &Insight, round: &Round, customers: &[CustomerId]) -> 
         let (customer, first_at, last_day) = (packed.customer.clone(), packed.first_at, packed.last_day);
         let before = before.get(&customer);
         let missing = missing(round, before, first_at);
-        unpacked.fill(packed, &round.calendar)?;
-        let added = round.points(&unpacked, &missing);
+        unpacked.fill(packed, besides.remove(&customer).unwrap_or_default(), &round.calendar)?;
+        let scorer = round.choice.scorer(&chosen, &customer);
+        let added = round.points(scorer, &unpacked, &missing);
         let past = past(insight, round, &customer, before, &added).await?;
-        let (row, recent) = now_row(round, &unpacked, past, &customer);
+        let (row, recent) = now_row(round, scorer, &unpacked, past, &customer);
         let kept_from = before.and_then(|before| before.kept_from).map(Day).into_iter().chain(missing.first().copied()).min();
         let kept_to = before.and_then(|before| before.kept_to).map(Day).into_iter().chain(missing.last().copied()).max();
         rows.push(NowRow { first_at, last_day, kept_from, kept_to, ..row });
@@ -255,7 +291,7 @@ async fn refresh(insight: &Insight, round: &Round, customers: &[CustomerId]) -> 
 
 /// Reads as far back as these customers need: a week for most, a quarter when the snapshots of past days are missing.
 async fn read(insight: &Insight, round: &Round, customers: &[CustomerId], before: &HashMap<CustomerId, Before>) -> Result<Vec<Packed>> {
-    let reach = round.scorer.plan.reach();
+    let reach = round.choice.reach();
     let from = round.now.day.plus(-WEEK - reach);
     let packed = insight.events().packed(customers, from, round.now.day).await?;
     let first_missing = |packed: &Packed| missing(round, before.get(&packed.customer), packed.first_at).first().copied();
@@ -320,8 +356,13 @@ async fn past(
     Ok(trend::daily(&points, yesterday, RECENT - 1))
 }
 
-fn now_row(round: &Round, unpacked: &Unpacked, past: Vec<Option<f64>>, customer: &CustomerId) -> (NowRow, Vec<Option<f64>>) {
-    let scorer = &round.scorer;
+fn now_row(
+    round: &Round,
+    scorer: &Scorer,
+    unpacked: &Unpacked,
+    past: Vec<Option<f64>>,
+    customer: &CustomerId,
+) -> (NowRow, Vec<Option<f64>>) {
     let weigh = |moment: Moment| {
         let figures = unpacked.figures(&scorer.plan, &round.starts, moment, &round.names);
         scorer.weigh(moment.day, unpacked.first_day, &figures)
@@ -338,7 +379,7 @@ fn now_row(round: &Round, unpacked: &Unpacked, past: Vec<Option<f64>>, customer:
     let row = NowRow {
         customer: customer.clone(),
         day: round.now.day,
-        version: round.version(),
+        version: scorer.model.no,
         points,
         coverage: scorer.coverage(&now),
         is_new: scorer::is_new(round.now.day, unpacked.first_day),
@@ -391,11 +432,7 @@ async fn keep_distribution(insight: &Insight, round: &Round, bands: &[Distributi
 }
 
 impl Insight {
-    /// The version in use, with what it needs to know.
-    pub(crate) async fn scorer(&self) -> Result<Scorer> {
-        Ok(self.scorer_of(models::in_use(self.db()).await?))
-    }
-
+    /// A model with what it needs to know of the house.
     pub(crate) fn scorer_of(&self, model: super::Model) -> Scorer {
         let config = self.events().config();
         Scorer::new(model, Features { key: config.key_features.clone(), number: config.features })

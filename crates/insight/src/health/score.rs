@@ -65,6 +65,8 @@ pub enum Raw {
         /// Their mean; 0 when there is none.
         mean: f64,
     },
+    /// Points that were given, by staff or for a property; none when nothing fits.
+    Given(Option<f64>),
 }
 
 /// One factor of a score.

@@ -126,6 +126,7 @@ impl Scorer {
             }
             (Measure::Invoices { .. }, Place::Two(on_time, all)) => ratio(figures.at(on_time), figures.at(all))?,
             (Measure::Ratings { .. }, Place::Two(number, points)) => ratio(figures.at(points), figures.at(number))? / 100.0,
+            (Measure::Pulse {} | Measure::Property { .. }, Place::Two(there, points)) => given(there, points, figures)?,
             _ => unreachable!("a plan gives every measure its kind of place"),
         };
         Some(score.clamp(0.0, 100.0))
@@ -159,6 +160,10 @@ fn is_known(day: Day, first_day: Option<Day>) -> bool {
     first_day.is_some_and(|first| first <= day)
 }
 
+fn given(there: usize, points: usize, figures: &Figures) -> Option<f64> {
+    (figures.at(there) > 0.0).then(|| figures.at(points))
+}
+
 /// The figure as people read it.
 #[expect(clippy::cast_possible_truncation, reason = "counts are whole and far below 2^53")]
 pub(crate) fn raw(measure: &Measure, place: Place, figures: &Figures) -> Raw {
@@ -173,6 +178,7 @@ pub(crate) fn raw(measure: &Measure, place: Place, figures: &Figures) -> Raw {
             let of = figures.at(number);
             Raw::Mean { of: whole(number), mean: if of > 0.0 { figures.at(points) / of } else { 0.0 } }
         }
+        (Measure::Pulse {} | Measure::Property { .. }, Place::Two(there, points)) => Raw::Given(given(there, points, figures)),
         (_, Place::Two(part, of)) => Raw::Share { part: whole(part), of: whole(of) },
         (_, Place::Active) => unreachable!("only the two measures above ask for active days"),
     }
@@ -190,5 +196,7 @@ pub(crate) fn window_days(measure: &Measure) -> i64 {
         | Measure::Momentum { days, .. }
         | Measure::Ratings { days } => (*days).into(),
         Measure::ActiveWeeks { weeks } => i64::from(*weeks) * 7,
+        // As of now.
+        Measure::Pulse {} | Measure::Property { .. } => 1,
     }
 }

@@ -2,7 +2,7 @@
 
 use kit::words::counted;
 
-use super::model::{Countable, Measure, Missing, Rule, Tries};
+use super::model::{Countable, Measure, Missing, PropertyBand, Rule, Tries};
 use super::score::Raw;
 
 /// A factor's figure in a sentence: `10 sign-ins in 30 days; 20 are full marks`.
@@ -10,13 +10,7 @@ pub(crate) fn raw(rule: &Rule, raw: &Raw, is_known: bool, features: u32) -> Stri
     if !is_known {
         return "Nothing is known yet".to_owned();
     }
-    let without = |what: &str, days: &u32| {
-        let counts_as = match rule.missing {
-            Missing::Neutral => "counts as neutral",
-            Missing::Missing => "does not count",
-        };
-        format!("No {what} in {days} days: {counts_as}")
-    };
+    let without = |what: &str, days: &u32| format!("No {what} in {days} days: {}", without_data(rule.missing));
     match (&rule.measure, raw) {
         (Measure::Count { what, days, full }, Raw::Count(number)) => {
             format!("{} in {days} days; {} are full marks", counted(*number, noun(*what)), figure(*full))
@@ -48,7 +42,18 @@ pub(crate) fn raw(rule: &Rule, raw: &Raw, is_known: bool, features: u32) -> Stri
         (Measure::Ratings { days }, Raw::Mean { of, mean }) => {
             format!("{} in {days} days, {mean:.0} of 100 on average", counted(*of, "rating"))
         }
+        (Measure::Pulse {}, Raw::Given(Some(points))) => format!("Staff gave {} of 100", figure(*points)),
+        (Measure::Property { property, .. }, Raw::Given(Some(points))) => format!("“{property}” is worth {} of 100", figure(*points)),
+        (Measure::Pulse {}, _) => format!("Staff said nothing that counts now: {}", without_data(rule.missing)),
+        (Measure::Property { property, .. }, _) => format!("“{property}” is not known or fits nothing: {}", without_data(rule.missing)),
         _ => String::new(),
+    }
+}
+
+fn without_data(missing: Missing) -> &'static str {
+    match missing {
+        Missing::Neutral => "counts as neutral",
+        Missing::Missing => "does not count",
     }
 }
 
@@ -103,6 +108,14 @@ pub fn formula(measure: &Measure) -> String {
         Measure::Invoices { days } => format!("share of invoices of {days} days that were paid on time"),
         Measure::Momentum { what, days } => format!("{}s of {days} days against the {days} before; 50 is level", noun(*what)),
         Measure::Ratings { days } => format!("mean of ratings of {days} days"),
+        Measure::Pulse {} => "what staff said of the customer, until the day that they named".to_owned(),
+        Measure::Property { property, bands } => {
+            let band = |band: &PropertyBand| match (&band.is, band.at_least) {
+                (Some(is), _) => format!("{is} is {}", figure(band.points)),
+                (None, least) => format!("{} and more is {}", figure(least.unwrap_or(0.0)), figure(band.points)),
+            };
+            format!("property “{property}”: {}", bands.iter().map(band).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 

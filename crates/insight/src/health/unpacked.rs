@@ -6,6 +6,7 @@ use events::rollups::{Counts, Invoice};
 use events::{Calendar, Day, Packed};
 use kit::{Result, Timestamp};
 
+use super::besides::Besides;
 use super::figures::{Figures, Plan};
 
 /// A day of the calendar and the last moment of it that counts: its end, or now.
@@ -49,12 +50,13 @@ pub(crate) struct Unpacked {
     /// Which feature was used on which day, in order.
     features: Vec<(i64, Day)>,
     invoices: Vec<Invoice>,
+    besides: Besides,
     pub first_day: Option<Day>,
 }
 
 impl Unpacked {
     /// Takes `packed` in place of what was there before: one room serves many customers.
-    pub fn fill(&mut self, packed: Packed, calendar: &Calendar) -> Result<()> {
+    pub fn fill(&mut self, packed: Packed, besides: Besides, calendar: &Calendar) -> Result<()> {
         self.days.clear();
         self.features.clear();
         packed.each_day(|day, counts, features| {
@@ -65,6 +67,7 @@ impl Unpacked {
         self.features.dedup();
         self.first_day = packed.first_at.map(|at| calendar.day(at));
         self.invoices = packed.invoices;
+        self.besides = besides;
         Ok(())
     }
 
@@ -101,5 +104,6 @@ impl Unpacked {
         for invoice in &self.invoices {
             plan.add_invoice(figures, starts, moment, invoice);
         }
+        plan.add_besides(figures, moment, &self.besides);
     }
 }

@@ -139,7 +139,8 @@ impl News {
             Cause::Band { to } => {
                 let came = self.band == Some(to) && seen.band != Some(to);
                 let before = seen.band.map_or("unknown", Band::label);
-                let score = self.score.map_or(String::new(), |score| format!(" The score is {score:.1}."));
+                // Cut off, not rounded: 69.96 must not read as 70 beside “At risk”.
+                let score = self.score.map_or(String::new(), |score| format!(" The score is {:.1}.", (score * 10.0).floor() / 10.0));
                 came.then(|| format!("The band went from {before} to {}.{score}", to.label()))
             }
             Cause::FallingFast => (self.falls_fast && !seen.falling_fast).then(|| "The score falls by more than a point a day.".to_owned()),

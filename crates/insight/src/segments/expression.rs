@@ -133,6 +133,15 @@ impl Expression {
         }
     }
 
+    /// Everything that it asks about.
+    pub fn facts(&self) -> Box<dyn Iterator<Item = &Fact> + '_> {
+        match self {
+            Expression::All(parts) | Expression::Any(parts) => Box::new(parts.iter().flat_map(Expression::facts)),
+            Expression::Not(part) => part.facts(),
+            Expression::Where(condition) => Box::new(std::iter::once(&condition.fact)),
+        }
+    }
+
     /// Whether it holds of a customer. Who is not known well enough to say is not in the segment, and not in its opposite either.
     pub fn holds(&self, facts: &Facts, now: Timestamp) -> bool {
         self.truth(facts, now) == Some(true)

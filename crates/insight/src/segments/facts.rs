@@ -120,6 +120,12 @@ impl Fact {
         }
     }
 
+    /// Whether a health model, or what was learnt from health, makes it: such a fact cannot decide which model is to be used.
+    pub fn comes_from_health(&self) -> bool {
+        use Fact::{Band, Change7, Change30, Churn, Coverage, Factor, FallingFast, Score, Slope};
+        matches!(self, Band | Score | Change7 | Change30 | Slope | FallingFast | Coverage | Churn | Factor(_))
+    }
+
     /// What it is called in a sentence.
     pub fn words(&self) -> String {
         match self {

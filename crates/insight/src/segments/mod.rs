@@ -16,6 +16,7 @@ use kit::db::{FromRow, Row};
 use kit::{Error, Result, Timestamp, Tx, id_type, sql};
 use serde_json::json;
 
+use crate::health::assignments;
 use crate::{Insight, staff};
 pub use expression::{Comparison, Condition, Expression, Operand};
 pub use facts::{Fact, Facts, Kind};
@@ -182,6 +183,9 @@ pub async fn change(insight: &Insight, kinds: &impl SiteKinds, actor: &Actor, id
         .db()
         .write(async |tx| {
             free(&tx, &name, Some(id)).await?;
+            if assignments::decides(&tx, id).await? {
+                assignments::require_independent("expression", &new.expression)?;
+            }
             let changed = tx
                 .execute(
                     sql("update segment set name = $2, name_folded = $3, expression = $4, updated_at = $5 where id = $1")
@@ -202,7 +206,7 @@ pub async fn change(insight: &Insight, kinds: &impl SiteKinds, actor: &Actor, id
     get(insight, actor, id).await
 }
 
-/// Removes a segment that no play uses.
+/// Removes a segment that no play and no health model uses.
 pub async fn remove(insight: &Insight, actor: &Actor, id: &SegmentId) -> Result<()> {
     staff::only(actor, Permission::WriteFollowUps)?;
     let segment = get(insight, actor, id).await?;
@@ -212,6 +216,9 @@ pub async fn remove(insight: &Insight, actor: &Actor, id: &SegmentId) -> Result<
             let play: Option<(String,)> = tx.optional(sql("select name from play where segment_id = $1 limit 1").bind(id)).await?;
             if let Some((play,)) = play {
                 return Err(Error::conflict(format!("the play “{play}” is for this segment; change or remove it first")));
+            }
+            if assignments::decides(&tx, id).await? {
+                return Err(Error::conflict("a health model of its own scores this segment's customers; take that back first"));
             }
             tx.execute(sql("delete from segment where id = $1").bind(id)).await?;
             told(&tx, insight, actor, "segment.remove", id, &segment.name).await

@@ -9,6 +9,7 @@ use kit::words::counted;
 use kit::{Result, sql};
 
 use super::{COLUMNS, Expression, Segment, SegmentId, SiteKinds, load};
+use crate::health::assignments;
 use crate::{Insight, staff};
 
 /// Customers that are looked at together; each lot is one transaction.
@@ -79,6 +80,7 @@ async fn close_gap(
         .write(async |tx| {
             let mut moved = 0;
             for segment in segments {
+                let decides = assignments::decides(&tx, &segment.id).await?;
                 let there: Vec<(CustomerId,)> = tx
                     .all(
                         sql("select customer_id from segment_member where segment_id = $1 and customer_id > $2")
@@ -94,6 +96,9 @@ async fn close_gap(
                 for gone in there.difference(&here) {
                     let statement = sql("delete from segment_member where segment_id = $1 and customer_id = $2");
                     tx.execute(statement.bind(&segment.id).bind(gone)).await?;
+                    if decides {
+                        assignments::mark_due(&tx, gone).await?;
+                    }
                     moved += 1;
                 }
                 for come in here.difference(&there) {
@@ -101,7 +106,10 @@ async fn close_gap(
                     let statement = sql("insert into segment_member (segment_id, customer_id)
                          select segment.id, customer.id from segment, customer where segment.id = $1 and customer.id = $2
                          on conflict do nothing");
-                    tx.execute(statement.bind(&segment.id).bind(come)).await?;
+                    let is_in = tx.execute(statement.bind(&segment.id).bind(come)).await? > 0;
+                    if decides && is_in {
+                        assignments::mark_due(&tx, come).await?;
+                    }
                     moved += 1;
                 }
             }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use accounts::{Actor, Currency, CustomerId, CustomerName, NewCustomer, Scope, customers};
 use events::{Day, EventId, EventName, Events, Identity, NewEvent, Source};
 use insight::Insight;
+use insight::health::DryRun;
+use insight::health::runs::{self, Outcome, RunState};
 use kit::bus::Bus;
 use kit::testing::TestDb;
 use kit::{Clock, Timestamp};
@@ -84,5 +86,16 @@ impl House {
         for batch in events.chunks(500) {
             self.events.accept(batch.to_vec()).await.unwrap();
         }
+    }
+}
+
+/// Tries a model's draft, as its job does.
+pub async fn try_draft(insight: &Insight, actor: &Actor, model: &str) -> DryRun {
+    let id = runs::ask_dry_run(insight, actor, model).await.unwrap();
+    assert_eq!(runs::get(insight, actor, &id).await.unwrap().state, RunState::Waiting);
+    runs::perform(insight, &id).await.unwrap();
+    match runs::get(insight, actor, &id).await.unwrap().outcome {
+        Some(Outcome::DryRun(found)) => *found,
+        other => panic!("{other:?}"),
     }
 }

@@ -76,7 +76,7 @@ pub struct Score<'a> {
 /// Shows a score in large: a ring with the figure, and the word below.
 pub fn score(score: &Score<'_>) -> Markup {
     let figure = score.score.filter(|figure| figure.is_finite()).map(|figure| figure.clamp(0.0, 100.0));
-    let text = figure.map_or(format::MISSING.to_owned(), |figure| format::decimal(figure, 0));
+    let text = figure.map_or(format::MISSING.to_owned(), format::score);
     html! {
         div.score data-tone=(score.level.tone().name()) {
             svg.score-ring viewBox="0 0 120 120" role="img" focusable="false"
@@ -99,7 +99,7 @@ pub fn score_cell(score: Option<f64>, level: Level, word: &str, missing: &str) -
     match score.filter(|score| score.is_finite()) {
         Some(score) => html! {
             span.score-cell data-tone=(level.tone().name()) {
-                span.score-cell-figure { (format::decimal(score, 0)) } span.score-cell-word data-level=(level.name()) { (word) }
+                span.score-cell-figure { (format::score(score)) } span.score-cell-word data-level=(level.name()) { (word) }
             }
         },
         None => card::missing(missing),
@@ -121,6 +121,27 @@ pub fn tendency(change: Option<f64>, missing: &str) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_score_reads_as_a_ten_that_it_has_not_reached() {
+        for (points, text) in [
+            (69.6, "69.6"),
+            (69.99, "69.9"),
+            (39.5, "39.5"),
+            (99.7, "99.7"),
+            (70.0, "70"),
+            (70.4, "70"),
+            (69.4, "69"),
+            (65.5, "66"),
+            (0.0, "0"),
+            (100.0, "100"),
+        ] {
+            assert_eq!(format::score(points), text);
+            let shown = |level, word| score(&Score { score: Some(points), level, word, ..Score::default() }).into_string();
+            assert!(shown(Level::Middling, "At risk").contains(&format!("{text} of 100, At risk")));
+            assert!(score_cell(Some(points), Level::Middling, "At risk", "").into_string().contains(&format!(">{text}<")));
+        }
+    }
 
     #[test]
     fn unknown_score_is_a_dash_with_its_reason() {

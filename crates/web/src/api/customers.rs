@@ -112,8 +112,8 @@ impl From<Customer> for Shown {
 pub struct Which {
     /// Those whose name or id contains this.
     search: String,
-    /// `created` (newest first) or `name`; for staff also `score` (worst first), `change_7d`, `change_30d` (largest fall first) or
-    /// `last_day` (latest first). Those without a value come last.
+    /// `created` (newest first) or `name`; for staff also `score` (worst first), `change_7d`, `change_30d`, `slope`, `moved` (by what
+    /// moved it most; largest fall first) or `last_day` (latest first). Those without a value come last.
     #[param(example = "created")]
     order: Option<String>,
     /// `asc` or `desc`, when it shall be the other way round.
@@ -169,8 +169,10 @@ fn wanted(which: Which) -> kit::Result<Wanted> {
         Some("score") => (Sort::Score, false),
         Some("change_7d") => (Sort::Change7, false),
         Some("change_30d") => (Sort::Change30, false),
+        Some("slope") => (Sort::Slope, false),
+        Some("moved") => (Sort::MovedBy, false),
         Some("last_day") => (Sort::LastDay, true),
-        Some(_) => return Err(Error::invalid("order", "must be created, name, score, change_7d, change_30d or last_day")),
+        Some(_) => return Err(Error::invalid("order", "must be created, name, score, change_7d, change_30d, slope, moved or last_day")),
     };
     let descending = match which.direction.as_deref() {
         None => usual,
@@ -198,7 +200,7 @@ fn wanted(which: Which) -> kit::Result<Wanted> {
 pub async fn create(State(app): State<App>, Caller(actor): Caller, Json(body): Json<CreateCustomer>) -> Answer<Response> {
     let new = parse(&body)?;
     let customer = customers::create(&app.db, &app.clock, &actor, new).await?;
-    insight::health::welcome(&app.insight, &customer.id).await;
+    insight::health::renew(&app.insight, &customer.id).await;
     changed::customer(&app, &customer.id);
     Ok(created(&format!("/api/customers/{}", customer.id), Shown::from(customer)))
 }

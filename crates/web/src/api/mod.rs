@@ -51,7 +51,7 @@ pub fn routes(all: Routes) -> Routes {
     let tokens = Access::May(Permission::OwnTokens);
     let sessions = Access::May(Permission::OwnAccount);
     let operate = Access::House(Permission::OperateHouse);
-    follow_ups::routes(deployments::routes(webhook::routes(sites::routes(all))))
+    follow_ups::routes(health::routes(deployments::routes(webhook::routes(sites::routes(all)))))
         .api(Access::SignedIn, routes!(me::me))
         .api(Access::May(Permission::ReadSites), routes!(container::status))
         .api(Access::May(Permission::WriteSites), routes!(container::restart))
@@ -77,15 +77,6 @@ pub fn routes(all: Routes) -> Routes {
         .api_create(Access::House(Permission::ManageCustomers), routes!(customers::create))
         .api(Access::May(Permission::ReadCustomers), routes!(customers::get))
         .api(Access::May(Permission::EditCustomer), routes!(customers::change))
-        .api(Access::May(Permission::ReadCustomers), routes!(health::of_customer))
-        .get("/api/dashboard", Access::Anyone, health::dashboard)
-        .api(operate, routes!(health::recalculate))
-        .api(Access::House(Permission::ReadCustomers), routes!(health::models))
-        .api_create(operate, routes!(health::copy))
-        .api(operate, routes!(health::draft))
-        .api(operate, routes!(health::dry_run))
-        .api(operate, routes!(health::publish))
-        .api(operate, routes!(health::use_version))
         .api(Access::May(Permission::ReadMembers), routes!(members::list))
         .api_create(write_members, routes!(members::invite))
         .api(write_members, routes!(members::change))

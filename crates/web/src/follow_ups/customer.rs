@@ -25,6 +25,8 @@ use crate::frame::{self, View};
 use crate::respond::Answer;
 use crate::routes::Caller;
 
+use super::pulse;
+
 /// Notes that stand on the page; the API has all.
 const NOTES: u32 = 20;
 /// Figures that explain a probability.
@@ -54,6 +56,7 @@ pub async fn fragment(State(app): State<App>, Caller(actor): Caller, view: View,
 async fn all(app: &App, actor: &Actor, customer: &CustomerId) -> Result<Markup> {
     Ok(card::stack(html! {
         (owner_card(app, actor, customer).await?)
+        (pulse::card(app, actor, customer).await?)
         (churn_card(app, actor, customer).await?)
         (tasks_card(app, actor, customer).await?)
         (notes_card(app, actor, customer).await?)

@@ -4,6 +4,7 @@
 mod backtest;
 pub mod customer;
 mod plays;
+mod pulse;
 mod segments;
 mod tasks;
 
@@ -21,6 +22,8 @@ pub fn routes(routes: Routes) -> Routes {
     routes
         .get("/admin/customers/{customer}/follow-ups", read, customer::fragment)
         .post("/admin/customers/{customer}/owner", write, customer::set_owner)
+        .post("/admin/customers/{customer}/pulse", write, pulse::set)
+        .post("/admin/customers/{customer}/pulse/clear", write, pulse::clear)
         .post("/admin/customers/{customer}/notes", write, customer::add_note)
         .post("/admin/customers/{customer}/notes/{note}/change", write, customer::change_note)
         .post("/admin/customers/{customer}/notes/{note}/remove", write, customer::remove_note)

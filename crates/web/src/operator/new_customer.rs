@@ -56,7 +56,7 @@ async fn create(app: &App, actor: &Actor, typed: &Typed) -> kit::Result<Customer
         currency: Currency::parse(&typed.currency),
     );
     let customer = customers::create(&app.db, &app.clock, actor, NewCustomer { name, currency }).await?;
-    insight::health::welcome(&app.insight, &customer.id).await;
+    insight::health::renew(&app.insight, &customer.id).await;
     Ok(customer)
 }
 

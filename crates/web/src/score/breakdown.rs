@@ -31,7 +31,8 @@ pub(crate) fn breakdown(health: &Health, asked: &Asked, here: &str) -> Markup {
     let score = &health.score;
     let help = "Each factor is worked out from what was seen, as a score from 0 to 100. The weights say how much each counts; points are weight \
                 times score, and all points together are the health score. 50 is neutral.";
-    let hint = format!("{}, {} of its weight from data.", score.model, format::percent(score.coverage, 0));
+    let chosen = health.chosen_for.as_ref().map_or(String::new(), |chosen| format!(" (for the segment “{}”)", chosen.name));
+    let hint = format!("{}{chosen}, {} of its weight from data.", score.model, format::percent(score.coverage, 0));
     card::card(Card {
         title: "Health",
         help,
@@ -93,7 +94,7 @@ fn parts(movement: &Movement) -> Vec<Part<'_>> {
     parts.push(Part {
         name: "Counted differently".into(),
         points: movement.other,
-        text: "another model version, or events that came late".into(),
+        text: "another model, other properties, or events that came late".into(),
     });
     parts.retain(|part| part.points.abs() >= 0.05);
     parts.sort_by(|a, b| b.points.abs().total_cmp(&a.points.abs()));

@@ -46,7 +46,7 @@ pub(crate) fn cell(standing: Option<&Standing>) -> Markup {
 pub(crate) fn spark(standing: Option<&Standing>) -> Markup {
     let values: Vec<f64> =
         standing.map_or(Vec::new(), |standing| standing.recent.iter().map(|points| points.unwrap_or(f64::NAN)).collect());
-    let last = values.iter().rfind(|value| value.is_finite()).map_or(format::MISSING.to_owned(), |last| format::decimal(*last, 0));
+    let last = values.iter().rfind(|value| value.is_finite()).map_or(format::MISSING.to_owned(), |last| format::score(*last));
     let label = format!("Health over the last {} days, now {last}", values.len());
     let tone = level(standing.and_then(|standing| standing.band)).tone();
     html! { div.spark-cell { (chart::sparkline(Sparkline { values: &values, label: &label, tone, bare: true, ..Sparkline::default() })) } }
@@ -68,7 +68,7 @@ pub(crate) fn change_of(standing: Option<&Standing>, pick: fn(&Standing) -> Opti
 /// How it is and since when, in one sentence for the head of a page.
 pub(crate) fn in_a_sentence(health: &Health) -> String {
     let (Some(points), Some(band)) = (health.score.points, health.score.band) else { return format!("{UNHEARD}.") };
-    let mut text = format!("{} at {}", band.label(), format::decimal(points, 0));
+    let mut text = format!("{} at {}", band.label(), format::score(points));
     if let Some(since) = since(health, band) {
         text += &format!(" since {}", long(since));
     }

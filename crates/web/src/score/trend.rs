@@ -75,7 +75,7 @@ fn summary(trend: &Trend, days: &[Day], values: &[f64]) -> String {
     let (Some(first), Some(last), Some(day)) = (known.first(), known.last(), days.first()) else { return String::new() };
     let slope =
         trend.slope.map_or(String::new(), |slope| format!(" Over the last 28 days it changes by {} a day.", format::decimal(slope, 1)));
-    format!("From {} on {} to {} now.{slope}", format::decimal(*first, 0), long(*day), format::decimal(*last, 0))
+    format!("From {} on {} to {} now.{slope}", format::score(*first), long(*day), format::score(*last))
 }
 
 /// Scores by day as a file.

@@ -120,6 +120,10 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
         let id = insight::health::models::copy(&app.insight, &Actor::cli(), "account", "Agencies").await.unwrap();
         names.push(("{model}", id));
     }
+    if row.path.contains("{run}") {
+        let id = insight::health::runs::ask_dry_run(&app.insight, &Actor::cli(), "account").await.unwrap();
+        names.push(("{run}", id.to_string()));
+    }
     if row.path.contains("{version}") {
         names.push(("{version}", "2".to_owned()));
     }
@@ -337,9 +341,19 @@ async fn follow_ups(test: &TestApp, customer: &CustomerId, path: &str) -> Vec<(&
         names.push(("{task}", task.id.to_string()));
     }
     if path.contains("{segment}") {
-        let expression = insight::segments::Expression::parse(r#"{"where":{"fact":"score","is":"known"}}"#).unwrap();
+        // There may be so many only.
+        app.db.execute(sql("delete from health_assignment")).await.unwrap();
+        app.db.execute(sql("delete from segment")).await.unwrap();
+        // Who is scored by what is not decided by scores.
+        let is_assigned = path.contains("/assignments/");
+        let fact = if is_assigned { "plan" } else { "score" };
+        let expression = insight::segments::Expression::parse(&format!(r#"{{"where":{{"fact":"{fact}","is":"known"}}}}"#)).unwrap();
         let new = insight::segments::NewSegment { name: kit::id::random_base32(9), expression };
         let segment = insight::segments::create(&app.insight, app, &cli, &new).await.unwrap();
+        if is_assigned {
+            let builder = insight::health::VersionNo(2);
+            insight::health::assignments::assign(&app.insight, &cli, &segment.id, builder, 1).await.unwrap();
+        }
         names.push(("{segment}", segment.id.to_string()));
     }
     if path.contains("{play}") {

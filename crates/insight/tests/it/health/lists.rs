@@ -1,7 +1,7 @@
 //! Lists of customers by their current scores.
 
 use accounts::CustomerId;
-use insight::health::{self, Band, Query, Sort};
+use insight::health::{self, Band, Query, Sort, models};
 use kit::testing::databases;
 use serde_json::json;
 
@@ -27,7 +27,7 @@ async fn every_order_shows_each_customer_once_and_unknown_ones_last() {
     for test in databases().await {
         let house = House::on(test);
         let all = crowd(&house).await;
-        for sort in [Sort::Created, Sort::Name, Sort::Score, Sort::Change7, Sort::Change30, Sort::LastDay] {
+        for sort in [Sort::Created, Sort::Name, Sort::Score, Sort::Change7, Sort::Change30, Sort::Slope, Sort::MovedBy, Sort::LastDay] {
             for descending in [false, true] {
                 let mut query = Query { sort, descending, limit: 4, ..Query::default() };
                 let mut seen = Vec::new();
@@ -74,7 +74,8 @@ async fn lists_are_narrowed_by_name_id_and_band() {
         }
         let tens = health::tens(&house.insight, &house.scope()).await.unwrap();
         assert_eq!(tens.iter().sum::<i64>(), 18);
-        let means = health::factor_means(&house.insight, &house.scope()).await.unwrap();
+        let model = models::in_use(&house.test.db).await.unwrap();
+        let means = health::factor_means(&house.insight, &house.scope(), &model).await.unwrap();
         assert_eq!(means.len(), 5);
         assert_eq!((means[0].customers, means[2].mean), (18, Some(100.0)));
         for bad in ["nonsense", "NaN,cust_aaaaaaaaaaaa", "1,", ",", "inf,cust_aaaaaaaaaaaa"] {

@@ -3,5 +3,6 @@
 mod brute_force;
 mod lists;
 mod models;
+mod runs;
 mod scores;
 mod snapshots;

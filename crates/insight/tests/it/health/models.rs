@@ -8,7 +8,7 @@ use kit::testing::databases;
 use serde_json::json;
 
 use super::scores::{health_of, worked_example};
-use crate::house::House;
+use crate::house::{House, try_draft};
 
 fn logins(full: f64) -> Rule {
     Rule {
@@ -35,7 +35,7 @@ async fn a_copy_is_edited_tried_published_and_used() {
 
         let rules = [logins(10.0)];
         models::save_draft(insight, &actor, &id, "Our own", &rules).await.unwrap();
-        let run = health::dry_run(insight, &actor, &rules).await.unwrap();
+        let run = try_draft(insight, &actor, &id).await;
         assert_eq!((run.before.at_risk, run.after.healthy, run.before.unknown, run.after.unknown), (1, 1, 1, 1));
         assert_eq!((run.tens_before[5], run.tens_after[9]), (1, 1));
         assert_eq!(run.moves, [(Some(Band::AtRisk), Some(Band::Healthy), 1)]);

@@ -5,7 +5,7 @@ use accounts::{Actor, CustomerId, customers};
 use axum::extract::State;
 use events::{Event, Filter};
 use hosting::sites::{self, SiteFilter};
-use insight::notes;
+use insight::{notes, pulse};
 use kit::Timestamp;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -234,6 +234,17 @@ async fn gather(
             title: html! { "Note by " (note.author_name) },
             text: note.body.into(),
             at: note.created_at.0,
+        }));
+        let pulses = pulse::list(&app.insight, actor, customer, until, NOTES).await?;
+        if pulses.len() >= NOTES as usize {
+            edge = deeper(edge, pulses.last().map(|pulse| Edge { at: pulse.set_at, seq: i64::MIN }));
+        }
+        others.extend(pulses.into_iter().map(|pulse| Moment {
+            icon: Some(icon::activity()),
+            tone: Tone::Accent,
+            title: html! { "Pulse " @match pulse.points { Some(points) => { (points) " of 100" }, None => "taken back" } " by " (pulse.set_by) },
+            text: pulse.note.into(),
+            at: pulse.set_at.0,
         }));
     }
     if kind.with_sites {

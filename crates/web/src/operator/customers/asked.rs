@@ -36,9 +36,11 @@ pub const NAME: By = By { word: "name", sort: Sort::Name, descending: false };
 pub const SCORE: By = By { word: "score", sort: Sort::Score, descending: false };
 pub const WEEK: By = By { word: "7d", sort: Sort::Change7, descending: false };
 pub const MONTH: By = By { word: "30d", sort: Sort::Change30, descending: false };
+pub const TREND: By = By { word: "trend", sort: Sort::Slope, descending: false };
+pub const MOVED: By = By { word: "moved", sort: Sort::MovedBy, descending: false };
 pub const SEEN: By = By { word: "seen", sort: Sort::LastDay, descending: true };
 pub const SINCE: By = By { word: "since", sort: Sort::Created, descending: true };
-const ALL: [By; 6] = [NAME, SCORE, WEEK, MONTH, SEEN, SINCE];
+const ALL: [By; 8] = [NAME, SCORE, TREND, WEEK, MONTH, MOVED, SEEN, SINCE];
 
 impl Asked {
     /// What the slice is asked for.

@@ -7,7 +7,7 @@ pub use asked::Asked;
 pub use export::export;
 
 use accounts::{Customer, Permission};
-use asked::{MONTH, NAME, SCORE, SEEN, SINCE, WEEK};
+use asked::{MONTH, MOVED, NAME, SCORE, SEEN, SINCE, TREND, WEEK};
 use axum::extract::State;
 use insight::health::{self, Band, Distribution, Listed};
 use insight::segments::{self, Segment};
@@ -93,10 +93,10 @@ fn show(asked: &Asked, shown: &Shown) -> Markup {
         columns: &[
             column("Customer", NAME),
             column("Health", SCORE),
-            Column::new("Trend").minor(),
+            column("Trend", TREND).minor(),
             number("7 days", WEEK).minor(),
             number("30 days", MONTH).minor(),
-            Column::new("Moved it most").minor(),
+            column("Moved it most", MOVED).minor(),
             column("Last seen", SEEN).minor(),
             column("Since", SINCE).minor(),
         ],

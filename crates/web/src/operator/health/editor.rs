@@ -11,7 +11,7 @@ use super::typed::TypedRule;
 use crate::respond::Complaint;
 
 /// What a factor may be made of, as the form names it.
-const KINDS: [(&str, &str); 9] = [
+const KINDS: [(&str, &str); 11] = [
     ("count", "Count: the more, the better"),
     ("penalty", "Count: the fewer, the better"),
     ("momentum", "Count against the days before"),
@@ -21,6 +21,8 @@ const KINDS: [(&str, &str); 9] = [
     ("success", "Share that succeeded"),
     ("invoices", "Invoices paid on time"),
     ("ratings", "Ratings"),
+    ("pulse", "Pulse: what staff say"),
+    ("property", "A property, such as the plan"),
 ];
 
 /// Shows the form with what was typed.
@@ -41,7 +43,7 @@ pub fn editor(id: &str, name: &str, rules: &[TypedRule], complaint: &Complaint) 
                 @for place in 0..lines { (line(place, rules.get(place), complaint)) }
                 (form::actions(html! {
                     (button::submit(Button { label: "Save draft", kind: Kind::Primary, ..Button::default() }))
-                    (button::submit(Button { label: "Save and try", name: "then", value: "try", busy: "Computing…", ..Button::default() }))
+                    (button::submit(Button { label: "Save and try", name: "then", value: "try", ..Button::default() }))
                 }))
             }
         },
@@ -84,7 +86,7 @@ fn line(place: usize, rule: Option<&TypedRule>, complaint: &Complaint) -> Markup
                 (field::select(Field { name: what, label: "Of what", value: &typed.what, error: complaint.of(what), hint: "For counts and shares.", unmarked: true, ..Field::default() }, &whats))
                 (field::number(Field { name: days, label: "Days", value: &typed.days, error: complaint.of(days), unmarked: true, ..Field::default() }))
                 (field::number(Field { name: number, label: "Number", value: &typed.number, error: complaint.of(number), hint: "For 100 points, or points that each takes.", ..Field::default() }))
-                (field::text(Field { name: only, label: "Key features", value: &typed.only, error: complaint.of(only), hint: "Names with commas; all when empty.", ..Field::default() }))
+                (field::text(Field { name: only, label: "Names", value: &typed.only, error: complaint.of(only), hint: "Key features with commas, all when empty. Of a property: plan: pro = 80, free = 30, or seats: >= 100 = 90, >= 10 = 60.", ..Field::default() }))
                 (field::select(Field { name: gap, label: "Without data", value: &typed.missing, unmarked: true, ..Field::default() }, &missing))
             }))
         }

@@ -1,16 +1,21 @@
 //! Health of all customers: how they are spread, who moved, what each factor does; and the models behind it.
 
+mod assigned;
 mod editor;
 mod models;
+mod runs;
 mod typed;
 
-pub use models::{copy, discard, list as models, publish, save, show as model, use_version};
+pub use assigned::{assign, unassign};
+pub use models::{copy, discard, list as models, publish, save, show as model, try_out, use_version};
+pub use runs::show as run;
 
 use accounts::{Actor, Permission, Scope};
 use axum::extract::State;
 use axum::response::Response;
-use insight::health::{self, Band, BandsOfDay, Distribution, FactorMean, Listed, Query, Sort};
+use insight::health::{self, Band, BandsOfDay, Distribution, FactorMean, Listed, Query as Wanted, Sort};
 use maud::{Markup, html};
+use serde::Deserialize;
 use ui::badge::Tone;
 use ui::button::{self, Button};
 use ui::card::{self, Card, Empty, GridWidth};
@@ -21,9 +26,12 @@ use ui::icon;
 use ui::live::{self, Region};
 use ui::page::Page;
 use ui::table::{Column, Row, Table, table};
+use ui::tabs::{self, Tab};
 
 use crate::app::App;
+use crate::extract::Query;
 use crate::frame::{self, View};
+use crate::portal::to;
 use crate::respond::Answer;
 use crate::routes::Caller;
 use crate::score;
@@ -45,21 +53,39 @@ struct Shown {
     rose: Vec<Listed>,
     factors: Vec<FactorMean>,
     model: health::Model,
+    /// All versions that score somebody: that of everybody, then those of segments.
+    models: Vec<health::Model>,
+}
+
+/// Whose factors are shown, as it stands in the address.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// The number of a version; that of everybody when it is none that scores somebody.
+    model: String,
 }
 
 /// Shows how all customers are.
-pub async fn page(State(app): State<App>, Caller(actor): Caller, view: View) -> Answer {
+pub async fn page(State(app): State<App>, Caller(actor): Caller, view: View, Query(asked): Query<Asked>) -> Answer {
     let scope = actor.scope();
+    let models = scoring(&app).await?;
+    let model = models.iter().find(|model| model.no.0.to_string() == asked.model).unwrap_or(&models[0]).clone();
+    let here = to(PLACE, &[("model", &asked.model)]);
     let shown = Shown {
         bands: health::distribution(&app.insight, &scope).await?,
         tens: health::tens(&app.insight, &scope).await?,
         days: health::bands_by_day(&app.insight, &scope, DAYS).await?,
         fell: movers(&app, &scope, false).await?,
         rose: movers(&app, &scope, true).await?,
-        factors: health::factor_means(&app.insight, &scope).await?,
-        model: health::models::in_use(&app.db).await?,
+        factors: health::factor_means(&app.insight, &scope, &model).await?,
+        model,
+        models,
     };
-    let body = show(&shown);
+    let under_way = match actor.can(Permission::OperateHouse) {
+        true => health::runs::recomputing(&app.insight).await?,
+        false => None,
+    };
+    let body = card::stack(html! { @if let Some(run) = &under_way { (runs::region(run)) } (show(&shown)) });
     if view.is_fragment() {
         return Ok(view.fragment(body));
     }
@@ -69,21 +95,31 @@ pub async fn page(State(app): State<App>, Caller(actor): Caller, view: View) -> 
         summary: sentence(&shown.bands),
         actions: actions(&actor),
         scripts: &["chart.js"],
-        body: live::region(Region { topic: "health", url: PLACE, body, ..Region::default() }),
+        body: live::region(Region { topic: "health", url: &here, body, ..Region::default() }),
         ..Page::default()
     }))
 }
 
-/// Computes all scores anew.
-pub async fn recalculate(State(app): State<App>) -> Answer<Response> {
-    let done = health::recompute(&app.insight).await?;
-    let customers = kit::words::counted(done.customers, "customer");
-    Ok(frame::done(&app, PLACE, &format!("Computed the scores of {customers} in {} ms", done.took_ms)))
+/// The versions that score somebody, that of everybody first.
+async fn scoring(app: &App) -> kit::Result<Vec<health::Model>> {
+    let mut models = vec![health::models::in_use(&app.db).await?];
+    for assignment in health::assignments::list(&app.db).await? {
+        if models.iter().all(|model| model.no != assignment.version) {
+            models.push(health::models::version(&app.db, assignment.version).await?);
+        }
+    }
+    Ok(models)
+}
+
+/// Has all scores computed anew; the page shows how far it is.
+pub async fn recalculate(State(app): State<App>, Caller(actor): Caller) -> Answer<Response> {
+    let asked = health::runs::ask_recompute(&app.insight, &actor).await.map(|_| ());
+    frame::done_or_refused(&app, PLACE, asked, "All scores are computed anew")
 }
 
 /// The customers whose scores rose or fell most within a week.
 async fn movers(app: &App, scope: &Scope, rising: bool) -> kit::Result<Vec<Listed>> {
-    let query = Query { sort: Sort::Change7, descending: rising, limit: MOVERS, ..Query::default() };
+    let query = Wanted { sort: Sort::Change7, descending: rising, limit: MOVERS, ..Wanted::default() };
     let listed = health::list(&app.insight, scope, &query).await?.items;
     let change = |listed: &Listed| listed.standing.as_ref().and_then(|standing| standing.change_7).unwrap_or_default();
     Ok(listed.into_iter().filter(|listed| if rising { change(listed) >= 0.05 } else { change(listed) <= -0.05 }).collect())
@@ -96,7 +132,7 @@ fn actions(actor: &Actor) -> Markup {
         @if actor.can(Permission::OperateHouse) {
             (form::post_button(PostButton {
                 action: "/admin/health/recalculate",
-                button: Button { label: "Recalculate", busy: "Computing…", icon: Some(icon::refresh_cw()), ..Button::default() },
+                button: Button { label: "Recalculate", icon: Some(icon::refresh_cw()), ..Button::default() },
                 ..PostButton::default()
             }))
         }
@@ -237,6 +273,20 @@ fn moved(title: &str, hint: &str, listed: &[Listed], none: &str) -> Markup {
     })
 }
 
+/// A tab for each model, when there are several.
+fn model_tabs(shown: &Shown) -> Markup {
+    if shown.models.len() < 2 {
+        return Markup::default();
+    }
+    let tab = |model: &health::Model| {
+        let href = to(PLACE, &[("model", &model.no.0.to_string())]) + "#factors";
+        (model.name.clone(), href, model.no == shown.model.no)
+    };
+    let tabs: Vec<(String, String, bool)> = shown.models.iter().map(tab).collect();
+    let tabs: Vec<Tab<'_>> = tabs.iter().map(|(label, href, current)| Tab::new(label.as_str(), href.as_str(), *current)).collect();
+    tabs::segmented("Model", &tabs)
+}
+
 fn factors(shown: &Shown) -> Markup {
     let row = |factor: &FactorMean| {
         Row::new([
@@ -252,11 +302,13 @@ fn factors(shown: &Shown) -> Markup {
         ])
     };
     let model = &shown.model;
-    let hint = format!("Model {}, version {}. Means over all customers with a score.", model.name, model.version);
+    let hint = format!("Model {}, version {}. Means over the customers whom it scores.", model.name, model.version);
     card::card(Card {
         title: "Factors",
         help: "What each factor of the model does to scores on average: 50 is neutral, so a factor below 50 takes points away.",
         hint: &hint,
+        actions: model_tabs(shown),
+        id: "factors",
         flush: true,
         body: table(Table {
             caption: "Factors",

@@ -7,7 +7,9 @@ use axum::extract::State;
 use axum::response::Response;
 use insight::health::model::{Model, Rule, VersionNo, check};
 use insight::health::models::{self, Listing};
-use insight::health::{self, Band, Changed, DryRun};
+use insight::health::runs::{self, Run, RunId};
+use insight::health::{self, Band, Changed, DryRun, Scored, assignments};
+use insight::segments;
 use kit::{Error, FieldError, Timestamp};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -22,6 +24,7 @@ use ui::format;
 use ui::page::{Crumb, Page};
 use ui::table::{Column, Row, Table, table};
 
+use super::assigned;
 use super::editor::editor;
 use super::typed::{self, TypedRule};
 use super::{MODELS, PLACE};
@@ -37,6 +40,13 @@ pub async fn list(State(app): State<App>, Caller(actor): Caller, view: View) -> 
     let listed = models::list(&app.db).await?;
     let may_edit = actor.can(Permission::OperateHouse);
     let rows = listed.iter().map(row).collect();
+    let assigned = assigned::card(&assigned::Shown {
+        models: &listed,
+        assignments: &assignments::list(&app.db).await?,
+        segments: &segments::list(&app.insight, &actor).await?,
+        customers: &health::customers_by_version(&app.insight, &actor.scope()).await?,
+        may_edit,
+    });
     let body = card::stack(html! {
         (table(Table {
             caption: "Health models",
@@ -44,6 +54,7 @@ pub async fn list(State(app): State<App>, Caller(actor): Caller, view: View) -> 
             rows,
             ..Table::default()
         }))
+        (assigned)
         @if may_edit { (copy_form(&listed)) }
     });
     Ok(view.page(Page {
@@ -70,6 +81,7 @@ fn row(model: &Listing) -> Row<'static> {
 fn state(model: &Listing) -> Markup {
     html! {
         @if model.in_use.is_some() { (badge::tag(Tone::Ok, "In use")) }
+        @if !model.segments.is_empty() { (badge::tag(Tone::Ok, &format!("For {}", kit::words::counted(model.segments.len(), "segment")))) }
         @if model.draft.is_some() { (badge::tag(Tone::Warn, "Draft")) }
         @if model.is_built_in() { (badge::tag(Tone::Neutral, "Comes with Innkeeper")) }
     }
@@ -110,12 +122,12 @@ pub async fn copy(State(app): State<App>, Caller(actor): Caller, Form(copied): F
     }
 }
 
-/// Whether the draft is tried.
+/// Which try is followed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Asked {
-    /// `yes`, or not.
-    r#try: String,
+    /// A run; none when it is not one of this model.
+    run: String,
 }
 
 /// Shows a model: its factors or its draft, what that would do, its versions.
@@ -124,9 +136,9 @@ pub async fn show(State(app): State<App>, Caller(actor): Caller, Path(id): Path<
     let may_edit = actor.can(Permission::OperateHouse);
     let newest = model.versions.first().map(|version| version.rules.clone());
     let rules = model.draft.clone().or(newest).unwrap_or_default();
-    let run = match asked.r#try == "yes" && may_edit {
-        true => Some(health::dry_run(&app.insight, &actor, &rules).await?),
-        false => None,
+    let run = match RunId::parse(&asked.run) {
+        Ok(run) if may_edit => runs::get(&app.insight, &actor, &run).await.ok().filter(|run| run.model.as_ref() == Some(&id)),
+        _ => None,
     };
     let typed: Vec<TypedRule> = rules.iter().map(TypedRule::of).collect();
     Ok(whole(&app, &actor, view, &model, Shown { rules: &rules, typed: &typed, name: &model.name, run, complaint: &Complaint::none() }))
@@ -137,22 +149,27 @@ struct Shown<'a> {
     rules: &'a [Rule],
     typed: &'a [TypedRule],
     name: &'a str,
-    run: Option<DryRun>,
+    run: Option<Run>,
     complaint: &'a Complaint,
 }
 
 fn whole(app: &App, actor: &Actor, view: View, model: &Listing, shown: Shown<'_>) -> Response {
     let may_edit = actor.can(Permission::OperateHouse);
     let is_editable = may_edit && !model.is_built_in();
-    let tries = format!("{MODELS}/{}?try=yes#dry-run", model.id);
+    let tries = format!("{MODELS}/{}/try", model.id);
     let body = card::stack(html! {
-        @if let Some(run) = &shown.run { (dry_run(run)) }
+        @if let Some(run) = &shown.run { div id="dry-run" { (super::runs::region(run)) } }
         @if is_editable { (editor(&model.id, shown.name, shown.typed, shown.complaint)) } @else { (factors(shown.rules)) }
         @if is_editable && model.draft.is_some() { (publishing(model)) }
         (versions(model, may_edit, app.clock.now()))
     });
     let actions = html! {
-        @if may_edit && model.in_use.is_none() || model.draft.is_some() { (button::link_secondary(&tries, "Try on all customers")) }
+        @if may_edit && model.in_use.is_none() || model.draft.is_some() {
+            (form::post_button(PostButton {
+                action: &tries,
+                button: Button { label: "Try on all customers", ..Button::default() },
+                ..PostButton::default()
+            })) }
     };
     view.complaining(shown.complaint).page(Page {
         title: &model.name,
@@ -192,9 +209,9 @@ fn factors(rules: &[Rule]) -> Markup {
 }
 
 fn publishing(model: &Listing) -> Markup {
-    let text = match model.in_use {
-        Some(_) => "Scores are made by it from now on, and charts mark the day.",
-        None => "Scores are made by it once you put it to use.",
+    let text = match model.scores_anybody() {
+        true => "Scores are made by it from now on, and charts mark the day.",
+        false => "Scores are made by it once you put it to use.",
     };
     card::card(Card {
         title: "Publish",
@@ -224,6 +241,7 @@ fn publishing(model: &Listing) -> Markup {
 fn versions(model: &Listing, may_use: bool, now: Timestamp) -> Markup {
     let row = |version: &Model| {
         let is_used = model.in_use == Some(version.no);
+        let is_assigned = model.segments.iter().any(|assigned| assigned.version == version.no);
         let when = match version.published_at.0 {
             0 => html! { "With Innkeeper" },
             at => format::time_ago(at, now.0),
@@ -234,11 +252,12 @@ fn versions(model: &Listing, may_use: bool, now: Timestamp) -> Markup {
             html! { (when) },
             html! { (version.published_by) },
             html! {
+                @if is_assigned { (badge::tag(Tone::Ok, "For segments")) " " }
                 @if is_used { (badge::tag(Tone::Ok, "In use")) }
                 @else if may_use {
                     (form::post_button(PostButton {
                         action: &format!("/admin/health/versions/{}/use", version.no.0),
-                        button: Button { label: "Use", small: true, busy: "Computing…", ..Button::default() },
+                        button: Button { label: "Use", small: true, ..Button::default() },
                         ..PostButton::default()
                     }))
                 }
@@ -260,7 +279,8 @@ fn versions(model: &Listing, may_use: bool, now: Timestamp) -> Markup {
     })
 }
 
-fn dry_run(run: &DryRun) -> Markup {
+/// Shows what a draft would do.
+pub fn dry_run(run: &DryRun) -> Markup {
     let labels: Vec<String> =
         (0..10).map(|ten| if ten == 9 { "90–100".to_owned() } else { format!("{}–{}", ten * 10, ten * 10 + 9) }).collect();
     let bins: Vec<Bin<'_>> = labels
@@ -273,7 +293,11 @@ fn dry_run(run: &DryRun) -> Markup {
         })
         .collect();
     let moving: i64 = run.moves.iter().map(|(.., number)| number).sum();
-    let hint = format!("{} would change band. Nothing was changed.", kit::words::counted(moving, "customer"));
+    let whose = match run.scored {
+        Scored::Own => "Of those whom this model scores now",
+        Scored::AllOnTrial => "If it scored everybody",
+    };
+    let hint = format!("{whose}: {} would change band. Nothing was changed.", kit::words::counted(moving, "customer"));
     let band = |band: Option<Band>| band.map_or("No score", Band::label);
     let row = |changed: &Changed| {
         let points = |points: Option<f64>| html! { (chart::score_cell(points, score::level(points.map(Band::of)), points.map_or("", |points| Band::of(points).label()), score::UNHEARD)) };
@@ -287,9 +311,9 @@ fn dry_run(run: &DryRun) -> Markup {
     };
     card::card(Card {
         title: "What it would do",
-        help: "All customers, scored by the version in use and by these factors, as of now.",
+        help: "Customers scored by the version that scores them now, and by these factors, as of now. Of a model in use only those whom it scores: everybody but the segments with a model of their own, or the customers of its segments.",
+
         hint: &hint,
-        id: "dry-run",
         body: html! {
             (chart::histogram(&Histogram {
                 title: "Customers by score, after and before",
@@ -333,9 +357,7 @@ pub async fn save(
         models::save_draft(&app.insight, &actor, &id, name, &rules).await
     };
     match saved.await {
-        Ok(()) if form.get("then").is_some_and(|then| then == "try") => {
-            Ok(frame::done(&app, &format!("{MODELS}/{id}?try=yes#dry-run"), "Draft saved"))
-        }
+        Ok(()) if form.get("then").is_some_and(|then| then == "try") => tried(&app, &actor, &id, "Draft saved").await,
         Ok(()) => Ok(frame::done(&app, &format!("{MODELS}/{id}"), "Draft saved")),
         Err(Error::Invalid(fields)) => {
             let fields = fields.into_iter().map(|error| FieldError { field: typed::field_of(&error.field), ..error }).collect();
@@ -344,6 +366,19 @@ pub async fn save(
             Ok(whole(&app, &actor, view, &model, shown))
         }
         Err(error) => frame::done_or_refused(&app, &format!("{MODELS}/{id}"), Err(error), ""),
+    }
+}
+
+/// Has the draft, or the newest version, tried on all customers.
+pub async fn try_out(State(app): State<App>, Caller(actor): Caller, Path(id): Path<String>) -> Answer {
+    tried(&app, &actor, &id, "It is being tried").await
+}
+
+/// Leads to the page that follows a try.
+async fn tried(app: &App, actor: &Actor, id: &str, title: &str) -> Answer {
+    match runs::ask_dry_run(&app.insight, actor, id).await {
+        Ok(run) => Ok(frame::done(app, &format!("{MODELS}/{id}?run={run}#dry-run"), title)),
+        Err(error) => frame::done_or_refused(app, &format!("{MODELS}/{id}"), Err(error), ""),
     }
 }
 
@@ -359,7 +394,7 @@ pub async fn publish(State(app): State<App>, Caller(actor): Caller, Path(id): Pa
     let published = models::publish(&app.insight, &actor, &id, &note.note).await;
     let title = published.as_ref().map_or(String::new(), |version| format!("Published version {}", version.version));
     if published.is_ok() {
-        health::refresh_changed(&app.insight).await?;
+        runs::ask_recompute(&app.insight, &actor).await?;
     }
     frame::done_or_refused(&app, &format!("{MODELS}/{id}"), published.map(|_| ()), &title)
 }
@@ -377,7 +412,7 @@ pub async fn use_version(State(app): State<App>, Caller(actor): Caller, Path(no)
     let model = models::version(&app.db, VersionNo(no)).await?;
     let outcome = models::use_version(&app.insight, &actor, VersionNo(no)).await;
     if outcome.is_ok() {
-        health::refresh_changed(&app.insight).await?;
+        runs::ask_recompute(&app.insight, &actor).await?;
     }
     let title = format!("Scores are made by {}, version {}", model.name, model.version);
     frame::done_or_refused(&app, &format!("{MODELS}/{}", model.model), outcome, &title)

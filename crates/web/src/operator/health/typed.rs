@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use insight::health::model::{Countable, MOST_RULES, Measure, Missing, Rule, Tries};
+use insight::health::model::{Countable, MOST_RULES, Measure, Missing, PropertyBand, Rule, Tries};
 use kit::{Error, FieldError, Result};
 
 /// What was typed about one factor. All factors have the same fields; what a kind has no use for is ignored.
@@ -48,6 +48,8 @@ impl TypedRule {
             Measure::Success { of, days } => (of.as_str(), *days, String::new(), String::new()),
             Measure::Invoices { days } | Measure::Ratings { days } => ("", *days, String::new(), String::new()),
             Measure::Momentum { what, days } => (what.as_str(), *days, String::new(), String::new()),
+            Measure::Pulse {} => ("", 1, String::new(), String::new()),
+            Measure::Property { property, bands } => ("", 1, String::new(), in_one_line(property, bands)),
         };
         TypedRule {
             key: rule.key.clone(),
@@ -111,6 +113,11 @@ impl TypedRule {
             },
             "invoices" => Measure::Invoices { days },
             "ratings" => Measure::Ratings { days },
+            "pulse" => Measure::Pulse {},
+            "property" => property(&self.only).unwrap_or_else(|| {
+                complain("only", "must be like plan: pro = 80, free = 30 or seats: >= 100 = 90, >= 10 = 60");
+                Measure::Pulse {}
+            }),
             _ => {
                 complain("kind", "choose what it is made of");
                 Measure::Ratings { days }
@@ -120,6 +127,31 @@ impl TypedRule {
         let key = if self.key.is_empty() { key_of(&self.label) } else { self.key.clone() };
         (wrong.len() == before).then(|| Rule { key, label: self.label.trim().to_owned(), weight, measure, missing })
     }
+}
+
+/// `plan: pro = 80, >= 100 = 90`, as a property and its bands are typed.
+fn in_one_line(property: &str, bands: &[PropertyBand]) -> String {
+    let band = |band: &PropertyBand| match (&band.is, band.at_least) {
+        (Some(is), _) => format!("{is} = {}", band.points),
+        (None, least) => format!(">= {} = {}", least.unwrap_or_default(), band.points),
+    };
+    format!("{property}: {}", bands.iter().map(band).collect::<Vec<_>>().join(", "))
+}
+
+/// Reads that line; none when it is like nothing.
+fn property(line: &str) -> Option<Measure> {
+    let number = |text: &str| text.trim().parse().ok().filter(|number: &f64| number.is_finite());
+    let band = |text: &str| {
+        let (answer, points) = text.rsplit_once('=')?;
+        let points = number(points)?;
+        match answer.trim().strip_prefix(">=") {
+            Some(least) => Some(PropertyBand { is: None, at_least: Some(number(least)?), points }),
+            None => Some(PropertyBand { is: Some(answer.trim().to_owned()), at_least: None, points }),
+        }
+    };
+    let (property, bands) = line.split_once(':')?;
+    let bands: Option<Vec<PropertyBand>> = bands.split(',').map(band).collect();
+    Some(Measure::Property { property: property.trim().to_owned(), bands: bands? })
 }
 
 /// A key made from a name: `Sign-ins per week` is `sign_ins_per_week`.
@@ -165,6 +197,7 @@ pub fn field_of(name: &str) -> String {
     let field = match field.strip_prefix("measure.").unwrap_or(field) {
         "weeks" => "days",
         "full" | "each" | "of" => "number",
+        "property" | "bands" => "only",
         "key" => "label",
         field => field,
     };
@@ -188,6 +221,14 @@ mod tests {
             Measure::Invoices { days: 90 },
             Measure::Momentum { what: Countable::ApiCalls, days: 30 },
             Measure::Ratings { days: 90 },
+            Measure::Pulse {},
+            Measure::Property {
+                property: "plan name".to_owned(),
+                bands: vec![
+                    PropertyBand { is: Some("Pro <b> 2".to_owned()), at_least: None, points: 80.5 },
+                    PropertyBand { is: None, at_least: Some(-1.5), points: 0.0 },
+                ],
+            },
         ];
         let rules_before: Vec<Rule> = measures
             .into_iter()
@@ -202,6 +243,15 @@ mod tests {
             .collect();
         let typed: Vec<TypedRule> = rules_before.iter().map(TypedRule::of).collect();
         assert_eq!(rules(&typed).unwrap(), rules_before);
+    }
+
+    #[test]
+    fn a_property_is_typed_in_one_line() {
+        for bad in ["", "plan", "plan:", "plan: pro", "plan: pro = x", "plan: >= x = 5", "plan: pro = 1,", "plan: pro = NaN"] {
+            assert_eq!(property(bad), None, "{bad}");
+        }
+        let bands = vec![PropertyBand { is: None, at_least: Some(100.0), points: 90.0 }];
+        assert_eq!(property(" seats :>=100=90 "), Some(Measure::Property { property: "seats".to_owned(), bands }));
     }
 
     #[test]

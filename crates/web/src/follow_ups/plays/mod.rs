@@ -1,19 +1,19 @@
 //! Plays: the list, the form, what they did.
 
+mod done;
+mod typed;
+
 use accounts::{Actor, MemberId, Permission};
 use axum::extract::State;
 use axum::response::Response;
-use insight::health::Band;
 use insight::owners;
-use insight::plays::deliveries::{self, Delivery, DeliveryState};
-use insight::plays::watch::{self, Run};
-use insight::plays::{self, Actions, Assignee, Cause, MadePlay, MailAction, NewPlay, Play, PlayId, PlayState, TaskAction};
-use insight::segments::{self, SegmentId};
+use insight::plays::deliveries;
+use insight::plays::watch;
+use insight::plays::{self, MadePlay, Play, PlayId, PlayState};
+use insight::segments;
+use kit::Result;
 use kit::secrets::Secret;
-use kit::words::counted;
-use kit::{Error, Result, Timestamp};
 use maud::{Markup, html};
-use serde::Deserialize;
 use ui::badge::{self, Status, Tone};
 use ui::button::{self, Button, Kind};
 use ui::card::{self, Card, Empty};
@@ -33,6 +33,8 @@ use crate::extract::{Form, Path};
 use crate::frame::{self, View};
 use crate::respond::{Answer, Complaint};
 use crate::routes::Caller;
+use done::{deliveries_card, runs_card};
+use typed::{ON, Typed};
 
 const PLACE: &str = "/admin/plays";
 /// Runs and deliveries on a play's page; the API has all.
@@ -116,150 +118,6 @@ fn state(play: &Play) -> Markup {
         (PlayState::Active, Some(_)) => badge::status_as(Status::Error, "Webhook stopped"),
         (PlayState::Active, None) => badge::status_as(Status::Running, "Active"),
     }
-}
-
-/// What was typed.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Typed {
-    name: String,
-    /// `band:churning`, …, `falling_fast`, `churn`.
-    cause: String,
-    /// Percent, for `churn`.
-    above: String,
-    segment: String,
-    task: String,
-    due_in_days: String,
-    /// `owner`, empty for nobody, or an id.
-    assignee: String,
-    mail_owner: String,
-    mail_to: String,
-    url: String,
-    quiet_days: String,
-    active: String,
-}
-
-impl Default for Typed {
-    fn default() -> Typed {
-        Typed {
-            name: String::new(),
-            cause: "band:churning".to_owned(),
-            above: "30".to_owned(),
-            segment: String::new(),
-            task: String::new(),
-            due_in_days: "2".to_owned(),
-            assignee: "owner".to_owned(),
-            mail_owner: String::new(),
-            mail_to: String::new(),
-            url: String::new(),
-            quiet_days: "14".to_owned(),
-            active: String::new(),
-        }
-    }
-}
-
-const ON: &str = "on";
-
-impl Typed {
-    fn new_play() -> Typed {
-        Typed { active: ON.to_owned(), ..Typed::default() }
-    }
-
-    fn of(app: &App, actor: &Actor, play: &Play) -> Result<Typed> {
-        let (cause, above) = match play.cause {
-            Cause::Band { to } => (format!("band:{to}"), String::new()),
-            Cause::FallingFast => ("falling_fast".to_owned(), String::new()),
-            Cause::Churn { above } => ("churn".to_owned(), format!("{}", (above * 1000.0).round() / 10.0)),
-        };
-        let ticked = |is: bool| if is { ON.to_owned() } else { String::new() };
-        let url = match actor.can(Permission::ManageCustomers) {
-            true => play.url(&app.key)?.map(|url| url.reveal().to_owned()).unwrap_or_default(),
-            false => String::new(),
-        };
-        let task = play.actions.task.as_ref();
-        let mail = play.actions.mail.as_ref();
-        Ok(Typed {
-            name: play.name.clone(),
-            cause,
-            above,
-            segment: play.segment_id.as_ref().map(ToString::to_string).unwrap_or_default(),
-            task: task.map(|task| task.title.clone()).unwrap_or_default(),
-            due_in_days: task.and_then(|task| task.due_in_days).map(|days| days.to_string()).unwrap_or_default(),
-            assignee: match task.map(|task| &task.assignee) {
-                Some(Assignee::Member(id)) => id.to_string(),
-                Some(Assignee::Nobody) => String::new(),
-                Some(Assignee::Owner) | None => "owner".to_owned(),
-            },
-            mail_owner: ticked(mail.is_some_and(|mail| mail.owner)),
-            mail_to: mail.map(|mail| mail.to.join(", ")).unwrap_or_default(),
-            url,
-            quiet_days: play.quiet_days.to_string(),
-            active: ticked(play.state == PlayState::Active),
-        })
-    }
-
-    fn parse(&self) -> Result<NewPlay> {
-        crate::extract::all_or_complaints!(
-            cause: self.parse_cause(),
-            segment: optional(&self.segment, |text| SegmentId::parse(text).map_err(|_| Error::invalid("segment", "choose one of the segments"))),
-            due_in_days: optional(&self.due_in_days, |text| number("due_in_days", text)),
-            quiet_days: number("quiet_days", &self.quiet_days),
-            assignee: self.parse_assignee(),
-        );
-        let title = self.task.trim();
-        let to: Vec<String> = self.mail_to.split([',', ' ', '\n']).map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect();
-        let owner = self.mail_owner == ON;
-        Ok(NewPlay {
-            name: self.name.clone(),
-            cause,
-            segment,
-            actions: Actions {
-                task: (!title.is_empty()).then(|| TaskAction { title: title.to_owned(), due_in_days, assignee }),
-                mail: (owner || !to.is_empty()).then_some(MailAction { owner, to }),
-            },
-            url: Some(self.url.trim()).filter(|url| !url.is_empty()).map(str::to_owned),
-            quiet_days,
-            active: self.active == ON,
-        })
-    }
-
-    fn parse_cause(&self) -> Result<Cause> {
-        let wrong = || Error::invalid("cause", "choose one of the causes");
-        match self.cause.as_str() {
-            "falling_fast" => Ok(Cause::FallingFast),
-            "churn" => {
-                let text = self.above.trim().trim_end_matches('%').trim().replace(',', ".");
-                let percent: f64 = text.parse().map_err(|_| Error::invalid("above", "must be a number of percent, such as 30"))?;
-                match percent > 0.0 && percent < 100.0 {
-                    true => Ok(Cause::Churn { above: percent / 100.0 }),
-                    false => Err(Error::invalid("above", "must be between 0 and 100")),
-                }
-            }
-            band => {
-                let to = band.strip_prefix("band:").and_then(Band::from_text).ok_or_else(wrong)?;
-                Ok(Cause::Band { to })
-            }
-        }
-    }
-
-    fn parse_assignee(&self) -> Result<Assignee> {
-        match self.assignee.as_str() {
-            "owner" => Ok(Assignee::Owner),
-            "" => Ok(Assignee::Nobody),
-            id => MemberId::parse(id).map(Assignee::Member).map_err(|_| Error::invalid("assignee", "must be an admin or a concierge")),
-        }
-    }
-}
-
-fn optional<T>(text: &str, parse: impl Fn(&str) -> Result<T>) -> Result<Option<T>> {
-    match text.trim() {
-        "" => Ok(None),
-        text => parse(text).map(Some),
-    }
-}
-
-fn number(field: &'static str, text: &str) -> Result<u32> {
-    text.trim().parse().ok().filter(|number| *number <= 365).ok_or_else(|| Error::invalid(field, "must be 0 to 365"))
 }
 
 /// What the lists of the form hold.
@@ -468,93 +326,4 @@ async fn page(
         }),
         ..Page::default()
     }))
-}
-
-fn runs_card(runs: &[Run], now: Timestamp) -> Markup {
-    let rows = runs
-        .iter()
-        .map(|run| {
-            let mails = usize::try_from(run.mails).unwrap_or(0);
-            let did: Vec<String> = [
-                run.task_id.as_ref().map(|_| "a task".to_owned()),
-                (mails > 0).then(|| counted(mails, "mail")),
-                run.delivery_id.as_ref().map(|_| "the webhook".to_owned()),
-            ]
-            .into_iter()
-            .flatten()
-            .collect();
-            Row::link(
-                format!("/admin/customers/{}", run.customer_id),
-                [
-                    html! { strong { (run.customer_name) } },
-                    html! { (run.why) },
-                    if did.is_empty() {
-                        card::missing("Nobody to send to, or the task is gone")
-                    } else {
-                        html! { (did.join(", ")) }
-                    },
-                    format::time_ago(run.at.0, now.0),
-                ],
-            )
-        })
-        .collect();
-    card::card(Card {
-        title: "What it did",
-        flush: true,
-        body: table::table(Table {
-            caption: "What it did",
-            bare: true,
-            columns: &[Column::new("Customer"), Column::new("Why"), Column::new("What"), Column::new("When").minor()],
-            rows,
-            empty: card::empty_state(Empty { title: "Nothing yet", text: "It waits for a change.", ..Empty::default() }),
-            ..Table::default()
-        }),
-        ..Card::default()
-    })
-}
-
-fn deliveries_card(sent: &[Delivery], now: Timestamp) -> Markup {
-    let rows = sent
-        .iter()
-        .map(|delivery| {
-            let (status, word) = match delivery.state {
-                DeliveryState::Waiting if delivery.attempts > 0 => (Status::Restarting, "Trying again"),
-                DeliveryState::Waiting => (Status::Provisioning, "On its way"),
-                DeliveryState::Delivered => (Status::Running, "Delivered"),
-                DeliveryState::Failed => (Status::Error, "Failed"),
-            };
-            Row::new([
-                table::two_lines(if delivery.is_test { "Test" } else { "Play" }, delivery.id.as_str()),
-                badge::status_as(status, word),
-                html! {
-                    @match (delivery.status, &delivery.error) {
-                        (Some(status), _) => { (status) @if let Some(answer) = &delivery.answer { p.hint.mono { (answer) } } },
-                        (None, Some(error)) => span.mono { (error) },
-                        (None, None) => (card::missing("Nothing came back yet")),
-                    }
-                },
-                html! { (delivery.attempts) },
-                format::time_ago(delivery.created_at.0, now.0),
-            ])
-        })
-        .collect();
-    card::card(Card {
-        title: "Deliveries",
-        flush: true,
-        body: table::table(Table {
-            caption: "Deliveries to the webhook",
-            bare: true,
-            columns: &[
-                Column::new("Delivery"),
-                Column::new("State"),
-                Column::new("Answer"),
-                Column::number("Tries").minor(),
-                Column::new("When").minor(),
-            ],
-            rows,
-            empty: card::empty_state(Empty { title: "Nothing was sent yet", ..Empty::default() }),
-            ..Table::default()
-        }),
-        ..Card::default()
-    })
 }
