@@ -1,0 +1,5 @@
+//! Costs of calls of language models: counted exactly, priced by the day, counted anew when prices change.
+
+mod counting;
+mod prices;
+mod samples;
