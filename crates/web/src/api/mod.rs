@@ -6,6 +6,7 @@
 mod audit;
 mod container;
 mod containers;
+mod costs;
 mod customers;
 mod deploy_tokens;
 mod deployments;
@@ -48,6 +49,7 @@ pub fn routes(all: Routes) -> Routes {
     let tokens = Access::May(Permission::OwnTokens);
     let sessions = Access::May(Permission::OwnAccount);
     let operate = Access::House(Permission::OperateHouse);
+    let figures = Access::House(Permission::ReadReporting);
     follow_ups::routes(deployments::routes(webhook::routes(sites::routes(all))))
         .api(Access::SignedIn, routes!(me::me))
         .api(Access::May(Permission::ReadSites), routes!(container::status))
@@ -76,6 +78,15 @@ pub fn routes(all: Routes) -> Routes {
         .api(Access::May(Permission::EditCustomer), routes!(customers::change))
         .api(Access::May(Permission::ReadCustomers), routes!(health::of_customer))
         .get("/api/dashboard", Access::Anyone, health::dashboard)
+        .get("/api/analytics/dashboard/costs/", Access::Anyone, costs::dashboard)
+        .api(figures, routes!(costs::get))
+        .api(figures, routes!(costs::of_customer))
+        .api(figures, routes!(costs::list_prices))
+        .api_create(operate, routes!(costs::add_price))
+        .api(operate, routes!(costs::preview_price))
+        .api(operate, routes!(costs::change_price))
+        .api(operate, routes!(costs::remove_price))
+        .api(operate, routes!(costs::set_budget))
         .api(operate, routes!(health::recalculate))
         .api(Access::House(Permission::ReadCustomers), routes!(health::models))
         .api_create(operate, routes!(health::copy))

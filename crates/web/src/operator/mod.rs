@@ -2,6 +2,7 @@
 
 mod adopt;
 mod audit;
+mod costs;
 mod customer;
 mod customers;
 mod doctor;
@@ -24,6 +25,7 @@ pub fn routes(routes: Routes) -> Routes {
     let read = Access::House(Permission::ReadCustomers);
     let manage = Access::House(Permission::ManageCustomers);
     let operate = Access::House(Permission::OperateHouse);
+    let figures = Access::House(Permission::ReadReporting);
     routes
         .get("/admin/customers", read, customers::list)
         .get("/admin/customers/new", manage, new_customer::form)
@@ -49,6 +51,15 @@ pub fn routes(routes: Routes) -> Routes {
         .get("/admin/events", Access::House(Permission::ReadReporting), events::list)
         .get("/admin/events/{at}/{seq}", Access::House(Permission::ReadReporting), events::show)
         .get("/admin/events/{at}/{seq}/raw", Access::House(Permission::ReadReporting), events::raw)
+        .get("/admin/costs", figures, costs::page)
+        .get("/admin/costs.csv", figures, costs::export)
+        .post("/admin/costs/budget", operate, costs::set_budget)
+        .get("/admin/costs/prices", figures, costs::prices)
+        .get("/admin/costs/prices/new", operate, costs::new_price)
+        .post("/admin/costs/prices/new", operate, costs::add_price)
+        .get("/admin/costs/prices/{price}", figures, costs::price)
+        .post("/admin/costs/prices/{price}/change", operate, costs::change_price)
+        .post("/admin/costs/prices/{price}/remove", operate, costs::remove_price)
         .get("/admin/ingestion", operate, ingestion::show)
         .get("/admin/sites", Access::House(Permission::ReadSites), sites::list)
         .get("/admin/sites.csv", Access::House(Permission::ReadSites), sites::export)
