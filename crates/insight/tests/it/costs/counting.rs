@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use accounts::CustomerId;
 use events::{Day, EventId, Identity, NewEvent};
 use insight::cost::{self, Book, Sum, Usd};
+use insight::{Ingredients, Insight};
 use kit::Timestamp;
+use kit::bus::Bus;
 use kit::sql;
 use kit::testing::databases;
 use serde_json::{Value, json};
@@ -194,5 +196,24 @@ async fn another_time_zone_moves_calls_to_its_days() {
         cost::count_all(&moved.insight).await.unwrap();
         let days = counted(&moved).await;
         assert_eq!(days.into_iter().map(|(day, sum)| (day.iso(), sum.0)).collect::<Vec<_>>(), [("2026-11-21".to_owned(), 1)]);
+    }
+}
+
+#[tokio::test]
+async fn two_processes_count_each_call_once() {
+    for test in databases().await {
+        let house = House::on(test);
+        let customers = [house.customer("Ada").await];
+        let (db, clock) = (house.test.db.clone(), house.clock.clone());
+        let other = Insight::open(Ingredients { db, clock, bus: Bus::default(), events: house.events.clone() });
+        let all = calls(&house, &customers, 40);
+        for batch in all.chunks(8) {
+            house.accept(batch.to_vec()).await;
+            // Whoever comes second is told to come back.
+            let _ = tokio::join!(cost::count(&house.insight), cost::count(&other));
+        }
+        cost::count_all(&house.insight).await.unwrap();
+        cost::count_all(&other).await.unwrap();
+        assert_eq!(counted(&house).await, by_hand(&house, &all).await, "{}", house.test.name);
     }
 }

@@ -278,7 +278,7 @@ fn hints(hints: &[Hint]) -> Markup {
         title: "What to do about it",
         help: "Written by rules from the figures of 30 days; each says what it was worked out from.",
         body: html! {
-            ul.plain { @for hint in hints {
+            ul.plain.stack { @for hint in hints {
                 li {
                     p { strong { (hint.title) } @if let Some(saves) = hint.saves { " " (badge::tag(Tone::Ok, &format!("saves {saves}"))) } }
                     p.hint { (hint.text) }
