@@ -174,10 +174,8 @@ impl Line {
         self.told += other.told;
         self.told_cost = self.told_cost.saturating_add(other.told_cost);
         self.unpriced += other.unpriced;
-        for at in 0..4 {
-            self.tokens[at] += other.tokens[at];
-            self.costs[at] += other.costs[at];
-        }
+        self.tokens.iter_mut().zip(other.tokens).for_each(|(sum, more)| *sum += more);
+        self.costs.iter_mut().zip(other.costs).for_each(|(sum, more)| *sum += more);
     }
 }
 

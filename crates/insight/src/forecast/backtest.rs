@@ -110,8 +110,8 @@ fn attempt(series: &[f64], method: Method) -> Trials {
         let came = &series[known..series.len().min(known + WEEK)];
         let point = path.point(came.len());
         let drawn = paths::draw(&path, came.len(), PATHS, paths::SEED + known as u64);
-        for day in 0..came.len() {
-            tried.days.push(Tried::of(came[day], point[day], drawn.iter().map(|path| path[day]).collect()));
+        for (day, (came, point)) in came.iter().zip(&point).enumerate() {
+            tried.days.push(Tried::of(*came, *point, drawn.iter().map(|path| path[day]).collect()));
         }
         if came.len() == WEEK {
             tried.weeks.push(Tried::of(came.iter().sum(), point.iter().sum(), drawn.iter().map(|path| path.iter().sum()).collect()));
