@@ -17,7 +17,7 @@ const pages = {
 /** What customers do and how they are, for the operator. */
 const insight = [
   '/admin/health', '/admin/health/models', '/admin/health/models/account', '/admin/health/backtest', '/admin/segments', '/admin/segments/new', '/admin/tasks', '/admin/plays',
-  '/admin/plays/new', '/admin/events', '/admin/ingestion', '/admin/ingestion/import',
+  '/admin/plays/new', '/admin/events', '/admin/ingestion', '/admin/ingestion/import', '/admin/costs', '/admin/costs/prices', '/admin/costs/prices/new?model=our-own',
 ];
 /** Pages that hold a whole reference, to be searched with the browser. */
 const long = ['/api/docs'];

@@ -75,6 +75,9 @@ pub async fn take_out(app: &App) -> Result<Taken> {
         }
     }
     taken.events = app.events.forget(&leaving, events::sample::SOURCE).await?;
+    if taken.events > 0 {
+        insight::cost::recount_all(&app.insight).await?;
+    }
     for id in &leaving {
         taken.customers += usize::from(samples::remove(&app.db, &app.clock, &actor, id).await?);
     }

@@ -18,6 +18,7 @@ use hosting::previews::Previews;
 use hosting::reconcile::{Certificates, Deployments, Edge, Leftovers, Pushes, Templates};
 use insight::Insight;
 use insight::churn::LearnChurn;
+use insight::cost::Calls;
 use insight::health::Scores;
 use insight::health::runs::DoRun;
 use insight::plays::{DeliverPlay, Plays, Watch};
@@ -143,6 +144,7 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(events::Tidy)
         .reconciler(TellOwnEvents::default())
         .reconciler(Scores)
+        .reconciler(Calls)
         .reconciler(Segments)
         .reconciler(Watch);
     of(app, registry)

@@ -1,6 +1,8 @@
-//! What events say about customers: health scores that explain themselves, churn, segments.
+//! What events say about customers: health scores that explain themselves, churn, segments, and what calls of language models cost.
 
 pub mod churn;
+pub mod cost;
+pub mod forecast;
 pub mod health;
 pub mod notes;
 pub mod owners;
@@ -41,12 +43,18 @@ struct Whole {
     /// Whoever computes all scores does so alone.
     recomputing: tokio::sync::Mutex<()>,
     factor_means: health::Cache,
+    costs: cost::Cache,
 }
 
 impl Insight {
     /// Joins the parts and starts nothing.
     pub fn open(ingredients: Ingredients) -> Insight {
-        Insight(Arc::new(Whole { ingredients, recomputing: tokio::sync::Mutex::new(()), factor_means: health::Cache::default() }))
+        Insight(Arc::new(Whole {
+            ingredients,
+            recomputing: tokio::sync::Mutex::new(()),
+            factor_means: health::Cache::default(),
+            costs: cost::Cache::default(),
+        }))
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -63,6 +71,10 @@ impl Insight {
 
     pub(crate) fn factor_means(&self) -> &health::Cache {
         &self.0.factor_means
+    }
+
+    pub(crate) fn costs(&self) -> &cost::Cache {
+        &self.0.costs
     }
 
     pub(crate) fn recomputing(&self) -> &tokio::sync::Mutex<()> {

@@ -248,6 +248,7 @@ fn rail(actor: &Actor, path: &str, shows_health: bool) -> Vec<RailGroup<'static>
             ],
         ),
         ("Sites", &[("Sites", "/admin/sites", icon::globe, Permission::ReadSites)]),
+        ("Business", &[("Costs", "/admin/costs", icon::coins, Permission::ReadReporting)]),
         (
             "System",
             &[

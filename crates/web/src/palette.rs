@@ -68,6 +68,8 @@ fn places(actor: &Actor) -> Vec<Entry> {
         ("Sites", "/sites", "Pages", P::ReadSites, true),
         ("Customers", "/admin/customers", "Pages", P::ReadCustomers, house),
         ("Staff", "/admin/staff", "Pages", P::ReadMembers, house),
+        ("Costs", "/admin/costs", "Pages", P::ReadReporting, house),
+        ("Prices of language models", "/admin/costs/prices", "Pages", P::ReadReporting, house),
         ("Jobs", "/admin/jobs", "Pages", P::OperateHouse, house),
         ("Mail", "/admin/mail", "Pages", P::OperateHouse, house),
         ("Audit log", "/admin/audit", "Pages", P::ReadAudit, house),

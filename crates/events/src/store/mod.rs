@@ -16,6 +16,7 @@ mod period;
 mod recount;
 mod scan;
 mod state;
+mod tail;
 mod tidy;
 mod vitals;
 mod writer;
@@ -32,6 +33,7 @@ use crate::rollups::History;
 use crate::{Calendar, Config, Day, Event, NewEvent, Outcome};
 pub use all::Packed;
 pub use block::Head;
+pub use tail::Span;
 pub use tidy::Tidy;
 pub use vitals::{COMMIT_CLASSES, Totals, Vitals};
 

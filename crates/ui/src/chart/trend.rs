@@ -76,6 +76,10 @@ pub struct Trend<'a> {
     pub band: Option<(&'a [f64], &'a [f64])>,
     /// What the band is, for the table: "80 % of cases".
     pub band_name: &'a str,
+    /// A wider band around it, as a fan, with its name.
+    pub wide_band: Option<(&'a [f64], &'a [f64])>,
+    /// What the wider band is.
+    pub wide_band_name: &'a str,
     /// Ranges with a meaning.
     pub zones: &'a [Zone<'a>],
     /// What happened.
@@ -100,6 +104,8 @@ impl Default for Trend<'_> {
             lines: &[],
             band: None,
             band_name: "",
+            wide_band: None,
+            wide_band_name: "",
             zones: &[],
             marks: &[],
             axis: None,
@@ -116,7 +122,8 @@ pub fn trend(trend: &Trend<'_>) -> Markup {
     if !known || trend.labels.is_empty() {
         return html! { p.chart-none { "Nothing measured yet." } };
     }
-    let band = trend.band.into_iter().flat_map(|(low, high)| low.iter().chain(high)).copied();
+    let bands = [trend.band, trend.wide_band].into_iter().flatten();
+    let band = bands.flat_map(|(low, high)| low.iter().chain(high)).copied();
     let axis = trend.axis.clone().unwrap_or_else(|| Axis::around(trend.lines.iter().flat_map(|line| line.values).copied().chain(band)));
     let plot = Plot { axis, places: trend.labels.len(), height: f64::from(trend.height) };
     let entries: Vec<Legend<'_>> =
@@ -134,7 +141,7 @@ pub fn trend(trend: &Trend<'_>) -> Markup {
                     (plot.grid())
                     @for mark in trend.marks { (plot.mark(mark)) }
                     svg.plot-lines viewBox=(format!("0 0 1000 {}", plot.room())) preserveAspectRatio="none" x="0" y=(TOP) width="100%" height=(plot.room()) {
-                        @if let Some((low, high)) = trend.band { (plot.band(low, high)) }
+                        @for (low, high) in [trend.wide_band, trend.band].into_iter().flatten() { (plot.band(low, high)) }
                         @for (place, line) in trend.lines.iter().enumerate() { (plot.line(line, place + 1)) }
                     }
                     @for (place, line) in trend.lines.iter().enumerate() { (plot.ends(line, place + 1)) }
@@ -151,13 +158,14 @@ fn data<'a>(trend: &Trend<'a>) -> Data<'a> {
     let mut columns: Vec<Cow<'a, str>> = vec![trend.place.into()];
     columns.extend(trend.lines.iter().map(|line| Cow::from(line.name)));
     columns.extend(trend.band.map(|_| Cow::from(trend.band_name)));
+    columns.extend(trend.wide_band.map(|_| Cow::from(trend.wide_band_name)));
     columns.extend(has_marks.then_some(Cow::from("What happened")));
     let write =
         |value: Option<&f64>| value.filter(|value| value.is_finite()).map_or(format::MISSING.to_owned(), |value| (trend.figure)(*value));
     let row = |place: usize, label: &String| {
         let mut cells: Vec<Cow<'a, str>> = vec![label.clone().into()];
         cells.extend(trend.lines.iter().map(|line| Cow::from(write(line.values.get(place)))));
-        if let Some((low, high)) = trend.band {
+        for (low, high) in [trend.band, trend.wide_band].into_iter().flatten() {
             let (low, high) = (low.get(place), high.get(place));
             let is_known = low.is_some_and(|low| low.is_finite()) && high.is_some_and(|high| high.is_finite());
             cells.push(if is_known { format!("{} to {}", write(low), write(high)).into() } else { format::MISSING.into() });
@@ -363,11 +371,16 @@ mod tests {
             marks: &marks,
             band: Some((&low, &high)),
             band_name: "80 % of cases",
+            wide_band: Some((&[f64::NAN, f64::NAN, 1.0], &[f64::NAN, f64::NAN, 5.0])),
+            wide_band_name: "95 % of cases",
             ..Trend::default()
         };
         let shown = trend(&chart).into_string();
         assert!(
-            shown.contains("<td>2 to 4</td>") && shown.contains("<td>Model version 2</td>") && shown.contains("data-expected"),
+            shown.contains("<td>2 to 4</td><td>1 to 5</td>")
+                && shown.contains("95 % of cases")
+                && shown.contains("<td>Model version 2</td>")
+                && shown.contains("data-expected"),
             "{shown}"
         );
     }

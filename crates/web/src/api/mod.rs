@@ -6,6 +6,7 @@
 mod audit;
 mod container;
 mod containers;
+mod costs;
 mod customers;
 mod deploy_tokens;
 mod deployments;
@@ -51,6 +52,7 @@ pub fn routes(all: Routes) -> Routes {
     let tokens = Access::May(Permission::OwnTokens);
     let sessions = Access::May(Permission::OwnAccount);
     let operate = Access::House(Permission::OperateHouse);
+    let figures = Access::House(Permission::ReadReporting);
     follow_ups::routes(health::routes(deployments::routes(webhook::routes(sites::routes(all)))))
         .api(Access::SignedIn, routes!(me::me))
         .api(Access::May(Permission::ReadSites), routes!(container::status))
@@ -77,6 +79,15 @@ pub fn routes(all: Routes) -> Routes {
         .api_create(Access::House(Permission::ManageCustomers), routes!(customers::create))
         .api(Access::May(Permission::ReadCustomers), routes!(customers::get))
         .api(Access::May(Permission::EditCustomer), routes!(customers::change))
+        .get("/api/analytics/dashboard/costs/", Access::Anyone, costs::dashboard)
+        .api(figures, routes!(costs::get))
+        .api(figures, routes!(costs::of_customer))
+        .api(figures, routes!(costs::list_prices))
+        .api_create(operate, routes!(costs::add_price))
+        .api(operate, routes!(costs::preview_price))
+        .api(operate, routes!(costs::change_price))
+        .api(operate, routes!(costs::remove_price))
+        .api(operate, routes!(costs::set_budget))
         .api(Access::May(Permission::ReadMembers), routes!(members::list))
         .api_create(write_members, routes!(members::invite))
         .api(write_members, routes!(members::change))

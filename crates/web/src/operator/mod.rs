@@ -2,6 +2,7 @@
 
 mod adopt;
 mod audit;
+mod costs;
 mod customer;
 mod customers;
 mod doctor;
@@ -27,6 +28,7 @@ pub fn routes(routes: Routes) -> Routes {
     let read = Access::House(Permission::ReadCustomers);
     let manage = Access::House(Permission::ManageCustomers);
     let operate = Access::House(Permission::OperateHouse);
+    let figures = Access::House(Permission::ReadReporting);
     routes
         .get("/admin/customers", read, customers::list)
         .get("/admin/customers/new", manage, new_customer::form)
@@ -58,6 +60,15 @@ pub fn routes(routes: Routes) -> Routes {
         .get("/admin/events.parquet", Access::House(Permission::ReadReporting), events::export::parquet)
         .get("/admin/events/{at}/{seq}", Access::House(Permission::ReadReporting), events::show)
         .get("/admin/events/{at}/{seq}/raw", Access::House(Permission::ReadReporting), events::raw)
+        .get("/admin/costs", figures, costs::page)
+        .get("/admin/costs.csv", figures, costs::export)
+        .post("/admin/costs/budget", operate, costs::set_budget)
+        .get("/admin/costs/prices", figures, costs::prices)
+        .get("/admin/costs/prices/new", operate, costs::new_price)
+        .post("/admin/costs/prices/new", operate, costs::add_price)
+        .get("/admin/costs/prices/{price}", figures, costs::price)
+        .post("/admin/costs/prices/{price}/change", operate, costs::change_price)
+        .post("/admin/costs/prices/{price}/remove", operate, costs::remove_price)
         .get("/admin/ingestion", operate, ingestion::show)
         .post("/admin/ingestion/keys/{key}", operate, ingestion::limit)
         .get(imports::PLACE, operate, imports::list)

@@ -169,6 +169,9 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
             names.push(("{preview}", preview(test, &customer, &site).await));
         }
     }
+    if row.path.contains("{price}") {
+        names.push(("{price}", price(test).await));
+    }
     names.extend(follow_ups(test, &customer, &row.path).await);
     names.push(("{repository}", "app_aaaaaaaa.git".to_owned()));
     names.push(("{kind}", "portfolio".to_owned()));
@@ -177,6 +180,14 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
     names.push(("{*path}", "nothing.css".to_owned()));
     names.push(("{random}", kit::id::random_base32(10)));
     Scene { customer, owner, names }
+}
+
+async fn price(test: &TestApp) -> String {
+    use insight::cost::{self, NewPrice, Part, Rates};
+    let rates = Rates { base: [(Part::Input, 1), (Part::Output, 2)].into(), tiers: Vec::new() };
+    let since = events::Day::parse("2026-01-01").unwrap();
+    let new = NewPrice { label: "Ours".to_owned(), pattern: "ours".to_owned(), since, rates, note: String::new() };
+    cost::add(&test.app.insight, &Actor::cli(), &new).await.unwrap().to_string()
 }
 
 impl Scene {
