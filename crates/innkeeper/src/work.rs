@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use accounts::CustomerId;
+use alerts::{Alerts, Evaluate, SendAlert};
 use events::Events;
 use hosting::Hosting;
 use hosting::archive::PurgeArchives;
@@ -63,6 +64,12 @@ impl AsRef<Plays> for Work {
     }
 }
 
+impl AsRef<Alerts> for Work {
+    fn as_ref(&self) -> &Alerts {
+        &self.0.alerts
+    }
+}
+
 impl SiteKinds for Work {
     fn site_kinds(&self) -> impl Future<Output = Result<HashMap<CustomerId, Vec<String>>>> + Send {
         self.0.site_kinds()
@@ -85,7 +92,7 @@ impl Job<Work> for Sweep {
         let swept = accounts::sweep(db, clock).await?;
         let answers = web::sweep(db, clock).await?;
         let mails = kit::mail::forget_older_than(db, clock.now().minus(KEEP_MAILS)).await?;
-        let deliveries = notify::sweep(db, clock).await? + insight::plays::sweep(db, clock).await?;
+        let deliveries = notify::sweep(db, clock).await? + insight::plays::sweep(db, clock).await? + alerts::sweep(db, clock).await?;
         info!(
             rows = swept,
             answers,
@@ -110,6 +117,7 @@ fn jobs() -> Registry<Work> {
         .job::<TellFailures>()
         .job::<DeliverWebhook>()
         .job::<DeliverPlay>()
+        .job::<SendAlert>()
 }
 
 /// The runner of a server.
@@ -131,7 +139,8 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(TellOwnEvents::default())
         .reconciler(Scores)
         .reconciler(Segments)
-        .reconciler(Watch);
+        .reconciler(Watch)
+        .reconciler(Evaluate);
     of(app, registry)
 }
 

@@ -7,6 +7,7 @@ pub mod owners;
 pub mod plays;
 pub mod segments;
 pub mod tasks;
+pub mod webhooks;
 
 mod config;
 mod staff;

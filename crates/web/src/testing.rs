@@ -141,9 +141,33 @@ impl TestApp {
             calendar: events.calendar().clone(),
             public_url: config.server.public_url.origin().to_owned(),
         });
+        let alerts = alerts::Alerts::open(alerts::Ingredients {
+            db: db.db.clone(),
+            clock: clock.clone(),
+            bus: bus.clone(),
+            key: key.clone(),
+            mailer: mailer.clone(),
+            outside: hosting.outside.clone(),
+            insight: insight.clone(),
+            events: events.clone(),
+            data: folder.path().to_owned(),
+            public_url: config.server.public_url.origin().to_owned(),
+        });
         let started_at = clock.now();
-        let parts =
-            Parts { config, db: db.db.clone(), clock: clock.clone(), key, bus, mailer, hosting, events, insight, plays, started_at };
+        let parts = Parts {
+            config,
+            db: db.db.clone(),
+            clock: clock.clone(),
+            key,
+            bus,
+            mailer,
+            hosting,
+            events,
+            insight,
+            plays,
+            alerts,
+            started_at,
+        };
         let app = App::new(parts);
 
         let stop = CancellationToken::new();
