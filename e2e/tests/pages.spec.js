@@ -19,10 +19,15 @@ const insight = [
   '/admin/health', '/admin/health/models', '/admin/health/models/account', '/admin/health/backtest', '/admin/segments', '/admin/segments/new', '/admin/tasks', '/admin/plays',
   '/admin/plays/new', '/admin/events', '/admin/ingestion', '/admin/ingestion/import', '/admin/costs', '/admin/costs/prices', '/admin/costs/prices/new?model=our-own',
 ];
+/** What wakes the operator. */
+const waking = [
+  '/admin/alerts', '/admin/alerts/history', '/admin/alerts/rules', '/admin/alerts/rules/new', '/admin/alerts/rules/rule_000000000000000002', '/admin/alerts/silences', '/admin/alerts/channels',
+  '/admin/alerts/channels/new', '/admin/alerts/channels/chan_000000000000000001', '/admin/alerts/deliveries',
+];
 /** Pages that hold a whole reference, to be searched with the browser. */
 const long = ['/api/docs'];
 
-for (const [role, paths, of] of [...Object.entries(pages), ['admin', insight, ' about customers']]) {
+for (const [role, paths, of] of [...Object.entries(pages), ['admin', insight, ' about customers'], ['admin', waking, ' about alerts']]) {
   test(`pages${of ?? ''} of ${role === 'none' ? 'nobody' : `the ${role}`} are accessible and small`, async ({ visit, guard }) => {
     test.setTimeout(180_000);
     guard.allow(/status of (403|404)/);

@@ -73,6 +73,18 @@ pub async fn app(config: Config) -> Result<App> {
         calendar: events.calendar().clone(),
         public_url: config.server.public_url.to_string(),
     });
+    let alerts = alerts::Alerts::open(alerts::Ingredients {
+        db: db.clone(),
+        clock: clock.clone(),
+        bus: bus.clone(),
+        key: key.clone(),
+        mailer: mailer.clone(),
+        outside: hosting.outside.clone(),
+        insight: insight.clone(),
+        events: events.clone(),
+        data: config.server.data.clone(),
+        public_url: config.server.public_url.to_string(),
+    });
     let started_at = clock.now();
-    Ok(App::new(Parts { config, db, clock, key, bus, mailer, hosting, events, imports, insight, plays, started_at }))
+    Ok(App::new(Parts { config, db, clock, key, bus, mailer, hosting, events, imports, insight, plays, alerts, started_at }))
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use accounts::CustomerId;
+use alerts::{Alerts, Evaluate, SendAlert};
 use events::imports::RunImport;
 use events::{Events, Imports};
 use hosting::Hosting;
@@ -72,6 +73,12 @@ impl AsRef<Plays> for Work {
     }
 }
 
+impl AsRef<Alerts> for Work {
+    fn as_ref(&self) -> &Alerts {
+        &self.0.alerts
+    }
+}
+
 impl SiteKinds for Work {
     fn site_kinds(&self) -> impl Future<Output = Result<HashMap<CustomerId, Vec<String>>>> + Send {
         self.0.site_kinds()
@@ -94,7 +101,7 @@ impl Job<Work> for Sweep {
         let swept = accounts::sweep(db, clock).await?;
         let answers = web::sweep(db, clock).await?;
         let mails = kit::mail::forget_older_than(db, clock.now().minus(KEEP_MAILS)).await?;
-        let deliveries = notify::sweep(db, clock).await? + insight::plays::sweep(db, clock).await?;
+        let deliveries = notify::sweep(db, clock).await? + insight::plays::sweep(db, clock).await? + alerts::sweep(db, clock).await?;
         let files = work.0.imports.sweep().await?;
         events::quota::sweep(db, work.0.events.calendar().day(clock.now())).await?;
         info!(
@@ -124,6 +131,7 @@ fn jobs() -> Registry<Work> {
         .job::<DeliverPlay>()
         .job::<RunImport>()
         .job::<DoRun>()
+        .job::<SendAlert>()
 }
 
 /// The runner of a server.
@@ -146,7 +154,8 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(Scores)
         .reconciler(Calls)
         .reconciler(Segments)
-        .reconciler(Watch);
+        .reconciler(Watch)
+        .reconciler(Evaluate);
     of(app, registry)
 }
 

@@ -10,6 +10,7 @@ pub mod plays;
 pub mod pulse;
 pub mod segments;
 pub mod tasks;
+pub mod webhooks;
 
 mod config;
 mod staff;

@@ -50,6 +50,8 @@ pub struct Parts {
     pub insight: insight::Insight,
     /// What is done when a customer's health changes.
     pub plays: insight::plays::Plays,
+    /// What wakes people when a figure of the house is not as it should be.
+    pub alerts: alerts::Alerts,
     /// When this process started.
     pub started_at: Timestamp,
 }

@@ -235,6 +235,7 @@ fn kept_theme(theme: KeptTheme) -> Theme {
 fn rail(actor: &Actor, path: &str, shows_health: bool) -> Vec<RailGroup<'static>> {
     type Entry = (&'static str, &'static str, fn() -> Markup, Permission);
     let operators: &[(&str, &[Entry])] = &[
+        ("Today", &[("Alerts", "/admin/alerts", icon::bell, Permission::OperateHouse)]),
         (
             "Customers",
             &[

@@ -17,6 +17,7 @@ pub mod session;
 pub mod testing;
 
 mod account;
+mod alerts;
 mod api;
 mod csrf;
 mod entry;

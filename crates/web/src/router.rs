@@ -5,7 +5,7 @@ use axum::Router;
 use crate::app::App;
 use crate::live::{self, Channel};
 use crate::routes::{RouteInfo, Routes};
-use crate::{account, api, entry, follow_ups, git, ingest, openapi, operator, palette, portal, status, surroundings};
+use crate::{account, alerts, api, entry, follow_ups, git, ingest, openapi, operator, palette, portal, status, surroundings};
 
 /// Declares every route.
 fn declare() -> Routes {
@@ -15,6 +15,7 @@ fn declare() -> Routes {
     let routes = account::routes(routes);
     let routes = operator::routes(routes);
     let routes = follow_ups::routes(routes);
+    let routes = alerts::routes(routes);
     let routes = portal::routes(routes);
     let routes = palette::routes(routes);
     let routes = status::routes(routes);

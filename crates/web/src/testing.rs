@@ -148,6 +148,18 @@ impl TestApp {
             calendar: events.calendar().clone(),
             public_url: config.server.public_url.origin().to_owned(),
         });
+        let alerts = alerts::Alerts::open(alerts::Ingredients {
+            db: db.db.clone(),
+            clock: clock.clone(),
+            bus: bus.clone(),
+            key: key.clone(),
+            mailer: mailer.clone(),
+            outside: hosting.outside.clone(),
+            insight: insight.clone(),
+            events: events.clone(),
+            data: folder.path().to_owned(),
+            public_url: config.server.public_url.origin().to_owned(),
+        });
         let started_at = clock.now();
         let parts = Parts {
             config,
@@ -161,6 +173,7 @@ impl TestApp {
             imports,
             insight,
             plays,
+            alerts,
             started_at,
         };
         let app = App::new(parts);

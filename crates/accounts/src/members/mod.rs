@@ -203,6 +203,11 @@ pub async fn staff(db: &Db, actor: &Actor) -> Result<Vec<Member>> {
     db.all(sql(SELECT).and("where member.role in ('admin', 'concierge') order by member.role, member.created_at, member.id")).await
 }
 
+/// Addresses and names of all admins: for mails of the house about itself.
+pub async fn admins(tx: &Tx) -> Result<Vec<(Email, PersonName)>> {
+    tx.all(sql("select email, name from member where role = 'admin' order by id")).await
+}
+
 /// Passes when the actor may give that role to someone: admins any; owners those of their own customer.
 ///
 /// The customer must exist.

@@ -55,6 +55,39 @@ pub struct Place {
     pub expected_start: Option<Timestamp>,
 }
 
+/// A deployment's time in the queue, for those who count it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// Of which site.
+    pub site_id: SiteId,
+    /// From when.
+    pub from: Timestamp,
+    /// Until it was begun or given up; none while it waits.
+    pub until: Option<Timestamp>,
+}
+
+/// Who waited in the queue at any moment of a stretch of time. Of the whole house: for the house's own counting, not for people.
+pub async fn waits(db: &Db, from: Timestamp, to: Timestamp) -> Result<Vec<Wait>> {
+    let rows: Vec<(SiteId, Timestamp, Option<Timestamp>)> = db
+        .all(
+            sql("select site_id, created_at, cast(null as bigint) as until
+                 from deployment
+                 where state in ('queued', 'running') and state = 'queued' and created_at <= $2
+                 union all
+                 select site_id, created_at, started_at as until
+                 from deployment
+                 where started_at > $1 and created_at <= $2
+                 union all
+                 select site_id, created_at, finished_at as until
+                 from deployment
+                 where finished_at > $1 and started_at is null and created_at <= $2")
+            .bind(from)
+            .bind(to),
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(site_id, from, until)| Wait { site_id, from, until }).collect())
+}
+
 /// Asks for a deployment of a site of the actor's scope. What still waits for the same site is superseded.
 pub async fn request(hosting: &Hosting, actor: &Actor, site: &SiteId, wish: &Wish) -> Result<Deployment> {
     let (site, deployment) = hosting

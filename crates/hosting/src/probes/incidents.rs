@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use accounts::Scope;
+use accounts::{CustomerId, Scope};
 use kit::{Db, Result, Timestamp, from_row, id_type, sql};
 
 use super::state::{Cause, HealthState};
@@ -129,6 +129,57 @@ pub async fn note_survived(hosting: &Hosting, site: &SiteId, service: &str) -> R
 
 pub(super) async fn close(db: &Db, id: &IncidentId, at: Timestamp) -> Result<()> {
     db.execute(sql("update incident set ended_at = $2 where id = $1 and ended_at is null").bind(id).bind(at)).await.map(|_| ())
+}
+
+/// A stretch of time in which a service of a site was not well, for those who count it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outage {
+    /// Which site.
+    pub site_id: SiteId,
+    /// Whose it is.
+    pub customer_id: CustomerId,
+    /// Which service; [`EDGE`] for the site as visitors see it.
+    pub service: String,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when; none while it lasts.
+    pub until: Option<Timestamp>,
+}
+
+struct OutageRow {
+    site_id: SiteId,
+    customer_id: CustomerId,
+    service: String,
+    started_at: Timestamp,
+    ended_at: Option<Timestamp>,
+}
+
+from_row!(OutageRow { site_id, customer_id, service, started_at, ended_at });
+
+/// Outages that touch a stretch of time. Of the whole house: for the house's own counting, not for people. What was over as soon as it
+/// began is none.
+pub async fn outages(db: &Db, from: Timestamp, to: Timestamp) -> Result<Vec<Outage>> {
+    let rows: Vec<OutageRow> = db
+        .all(
+            sql("select incident.site_id, site.customer_id, incident.service, incident.started_at, incident.ended_at
+                 from incident join site on site.id = incident.site_id
+                 where incident.ended_at is null and incident.started_at <= $2
+                 union all
+                 select incident.site_id, site.customer_id, incident.service, incident.started_at, incident.ended_at
+                 from incident join site on site.id = incident.site_id
+                 where incident.ended_at > $1 and incident.started_at <= $2 and incident.ended_at > incident.started_at")
+            .bind(from)
+            .bind(to),
+        )
+        .await?;
+    let outage = |row: OutageRow| Outage {
+        site_id: row.site_id,
+        customer_id: row.customer_id,
+        service: row.service,
+        from: row.started_at,
+        until: row.ended_at,
+    };
+    Ok(rows.into_iter().map(outage).collect())
 }
 
 /// Removes incidents that ended over a year ago.

@@ -2,28 +2,14 @@
 
 use std::time::Duration;
 
-use kit::fetch::{Answered, NotSent, Url};
 use kit::jobs::{self, Attempt, Enqueue, Job};
-use kit::secrets::hmac_sha256_hex;
 use kit::{Result, Tx, sql};
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
 use super::deliveries::{COLUMNS, Delivery, DeliveryId, DeliveryState};
 use super::{Play, PlayState, Plays};
-
-/// Pauses between tries; after the last one a delivery is given up.
-const PAUSES: [Duration; 5] = [
-    Duration::from_secs(60),
-    Duration::from_secs(5 * 60),
-    Duration::from_secs(30 * 60),
-    Duration::from_secs(2 * 3600),
-    Duration::from_secs(6 * 3600),
-];
-/// After so many deliveries in a row that were given up, a play's webhook is stopped.
-const PATIENCE: i64 = 5;
-/// Characters of an answer that are kept.
-const EXCERPT: usize = 500;
+use crate::webhooks::{self, Tried};
 
 /// Tries one delivery once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -53,11 +39,7 @@ impl<C: AsRef<Plays> + Send + 'static> Job<C> for DeliverPlay {
 /// What became of a try.
 #[derive(Default)]
 struct Outcome {
-    status: Option<u16>,
-    error: Option<String>,
-    answer: Option<String>,
-    /// Whether trying again cannot help.
-    is_hopeless: bool,
+    tried: Tried,
     /// Whether nothing was tried, so that it says nothing of the receiver.
     is_unsent: bool,
 }
@@ -71,59 +53,34 @@ async fn deliver(plays: &Plays, job: &DeliverPlay) -> Result<()> {
     let outcome = match is_wanted && play.has_webhook() {
         true => send(plays, &play, &delivery).await?,
         false => Outcome {
-            error: Some("the play was paused or its webhook stopped before this could be sent".to_owned()),
-            is_hopeless: true,
+            tried: Tried {
+                error: Some("the play was paused or its webhook stopped before this could be sent".to_owned()),
+                is_hopeless: true,
+                ..Tried::default()
+            },
             is_unsent: true,
-            ..Outcome::default()
         },
     };
     record(plays, &play, &delivery, job.attempt, &outcome).await?;
-    info!(play.id = %play.id, delivery.id = %delivery.id, status = outcome.status, "tried a delivery of a play");
+    info!(play.id = %play.id, delivery.id = %delivery.id, status = outcome.tried.status, "tried a delivery of a play");
     plays.bus.signal("operators", "plays");
     Ok(())
 }
 
 async fn send(plays: &Plays, play: &Play, delivery: &Delivery) -> Result<Outcome> {
     let (Some(url), Some(secret)) = (play.url(&plays.key)?, play.secret(&plays.key)?) else { return Ok(Outcome::default()) };
-    let mut body: serde_json::Value = serde_json::from_str(&delivery.body)?;
-    let event = body["event"].as_str().unwrap_or_default().to_owned();
-    if let Some(fields) = body.as_object_mut() {
-        fields.insert("delivery".to_owned(), delivery.id.as_str().into());
-        // Signed with the rest, so that a receiver can refuse what somebody recorded and sends again later.
-        fields.insert("sent_at".to_owned(), plays.clock.now().rfc3339().into());
-    }
-    let body = body.to_string().into_bytes();
-    let headers = [
-        ("user-agent", "Innkeeper-Webhook/1".to_owned()),
-        ("x-innkeeper-event", event),
-        ("x-innkeeper-delivery", delivery.id.to_string()),
-        ("x-innkeeper-signature-256", format!("sha256={}", hmac_sha256_hex(secret.reveal(), &body))),
-    ];
-    Ok(match plays.outside.post(&Url::parse(url.reveal())?, &headers, body).await {
-        Ok(Answered { status, excerpt }) => {
-            let answer = readable(&String::from_utf8_lossy(&excerpt));
-            Outcome {
-                status: Some(status),
-                answer: (!answer.is_empty()).then_some(answer),
-                is_hopeless: status == 410,
-                ..Outcome::default()
-            }
-        }
-        Err(NotSent::Refused(why)) => {
-            Outcome { error: Some(format!("not sent: {}", readable(&why))), is_hopeless: true, ..Outcome::default() }
-        }
-        Err(NotSent::Failed(why)) => Outcome { error: Some(readable(&why)), ..Outcome::default() },
-    })
+    let body = serde_json::from_str(&delivery.body)?;
+    let tried = webhooks::try_once(&plays.outside, (&url, &secret), delivery.id.as_str(), body, plays.clock.now()).await?;
+    Ok(Outcome { tried, is_unsent: false })
 }
 
 async fn record(plays: &Plays, play: &Play, delivery: &Delivery, number: i64, outcome: &Outcome) -> Result<()> {
     let now = plays.clock.now();
-    let is_taken = outcome.status.is_some_and(|status| (200..300).contains(&status));
-    let pause =
-        usize::try_from(number - 1).ok().and_then(|number| PAUSES.get(number)).filter(|_| !outcome.is_hopeless && !delivery.is_test);
+    let tried = &outcome.tried;
+    let pause = webhooks::pause_after(number).filter(|_| !tried.is_hopeless && !delivery.is_test);
     let (state, next_at) = match pause {
-        _ if is_taken => (DeliveryState::Delivered, None),
-        Some(pause) => (DeliveryState::Waiting, Some(now.plus(*pause))),
+        _ if tried.is_taken() => (DeliveryState::Delivered, None),
+        Some(pause) => (DeliveryState::Waiting, Some(now.plus(pause))),
         None => (DeliveryState::Failed, None),
     };
     plays
@@ -139,9 +96,9 @@ async fn record(plays: &Plays, play: &Play, delivery: &Delivery, number: i64, ou
                     .bind(number)
                     .bind(next_at)
                     .bind((state != DeliveryState::Waiting).then_some(now))
-                    .bind(outcome.status.map(i64::from))
-                    .bind(outcome.error.clone())
-                    .bind(outcome.answer.clone()),
+                    .bind(tried.status.map(i64::from))
+                    .bind(tried.error.clone())
+                    .bind(tried.answer.clone()),
                 )
                 .await?;
             // Removed meanwhile, or noted by a run that died right after.
@@ -159,7 +116,7 @@ async fn record(plays: &Plays, play: &Play, delivery: &Delivery, number: i64, ou
 
 /// What a try says of the webhook as a whole.
 async fn judge(tx: &Tx, plays: &Plays, play: &Play, state: DeliveryState, outcome: &Outcome, is_test: bool) -> Result<()> {
-    if outcome.status == Some(410) {
+    if outcome.tried.status == Some(410) {
         return stop(tx, plays, play, "The receiver answered 410 Gone: it wants no more deliveries.").await;
     }
     if is_test || outcome.is_unsent {
@@ -174,7 +131,7 @@ async fn judge(tx: &Tx, plays: &Plays, play: &Play, state: DeliveryState, outcom
             let counted: Option<(i64,)> =
                 tx.optional(sql("update play set failures = failures + 1 where id = $1 returning failures").bind(&play.id)).await?;
             match counted {
-                Some((failures,)) if failures >= PATIENCE => {
+                Some((failures,)) if failures >= webhooks::PATIENCE => {
                     stop(tx, plays, play, &format!("The last {failures} deliveries failed at every try.")).await
                 }
                 _ => Ok(()),
@@ -187,10 +144,4 @@ async fn judge(tx: &Tx, plays: &Plays, play: &Play, state: DeliveryState, outcom
 async fn stop(tx: &Tx, plays: &Plays, play: &Play, why: &str) -> Result<()> {
     let statement = sql("update play set note = $2, updated_at = $3 where id = $1 and note is null");
     tx.execute(statement.bind(&play.id).bind(why).bind(plays.clock.now())).await.map(|_| ())
-}
-
-/// What a receiver said, on one line and without what could mislead.
-fn readable(text: &str) -> String {
-    let flat: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !accounts::names::misleads(*c)).collect();
-    flat.split(' ').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ").chars().take(EXCERPT).collect()
 }

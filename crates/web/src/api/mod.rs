@@ -3,6 +3,7 @@
 //! Times are RFC 3339 in UTC, lists are `{"items": […], "next": "…"}` and go on with `?after=` or `?before=` what `next`
 //! says, failures are problem details, unknown fields are refused.
 
+mod alerts;
 mod audit;
 mod container;
 mod containers;
@@ -53,7 +54,7 @@ pub fn routes(all: Routes) -> Routes {
     let sessions = Access::May(Permission::OwnAccount);
     let operate = Access::House(Permission::OperateHouse);
     let figures = Access::House(Permission::ReadReporting);
-    follow_ups::routes(health::routes(deployments::routes(webhook::routes(sites::routes(all)))))
+    alerts::routes(follow_ups::routes(health::routes(deployments::routes(webhook::routes(sites::routes(all))))))
         .api(Access::SignedIn, routes!(me::me))
         .api(Access::May(Permission::ReadSites), routes!(container::status))
         .api(Access::May(Permission::WriteSites), routes!(container::restart))

@@ -173,6 +173,7 @@ async fn scene(test: &TestApp, row: &Row) -> Scene {
         names.push(("{price}", price(test).await));
     }
     names.extend(follow_ups(test, &customer, &row.path).await);
+    names.extend(what_wakes(test, &row.path).await);
     names.push(("{repository}", "app_aaaaaaaa.git".to_owned()));
     names.push(("{kind}", "portfolio".to_owned()));
     names.push(("{token}", "unknown".to_owned()));
@@ -384,6 +385,53 @@ async fn follow_ups(test: &TestApp, customer: &CustomerId, path: &str) -> Vec<(&
         }
         let made = insight::plays::create(&app.plays, &cli, &new).await.unwrap();
         names.push(("{play}", made.play.id.to_string()));
+    }
+    names
+}
+
+/// Rules, silences, channels and an alert.
+async fn what_wakes(test: &TestApp, path: &str) -> Vec<(&'static str, String)> {
+    use alerts::{channels, rules, silences};
+    let (alerts, db, cli) = (&test.app.alerts, &test.app.db, Actor::cli());
+    let mut names = Vec::new();
+    if !path.contains("alerts") {
+        return names;
+    }
+    // Each caller of each route has some of its own, which are more than a house may have at once.
+    for table in ["delete from alert_rule", "delete from alert_silence", "delete from alert_channel"] {
+        db.execute(sql(table)).await.unwrap();
+    }
+    if path.contains("{rule}") {
+        let condition = rules::Condition::AtLeast { value: 1.0 };
+        let new = rules::NewRule { name: "Down".into(), condition, ..rules::NewRule::of(alerts::metrics::Metric::SitesDown) };
+        names.push(("{rule}", rules::create(alerts, &cli, &new).await.unwrap().id.to_string()));
+    }
+    if path.contains("{silence}") {
+        let new = silences::NewSilence { matchers: Default::default(), comment: "Known".into(), lasts: std::time::Duration::from_secs(60) };
+        names.push(("{silence}", silences::create(alerts, &cli, &new).await.unwrap().id.to_string()));
+    }
+    if path.contains("{channel}") || path.contains("{message}") {
+        let new = channels::NewChannel {
+            name: "Team".into(),
+            kind: channels::ChannelKind::Mail,
+            to_admins: false,
+            addresses: vec!["team@example.test".into()],
+            url: String::new(),
+        };
+        let id = channels::create(alerts, &cli, &new).await.unwrap().channel.id;
+        alerts::messages::test(alerts, &cli, &id).await.unwrap();
+        db.execute(sql("update alert_message set state = 'failed'")).await.unwrap();
+        let message = alerts::messages::list(alerts, &cli, None, 1).await.unwrap().remove(0);
+        names.extend([("{channel}", id.to_string()), ("{message}", message.id.to_string())]);
+    }
+    if path.contains("{alert}") {
+        let id = format!("alert_{}", kit::id::time_ordered(test.app.clock.now()));
+        let insert = "insert into alert (id, rule_name, metric, severity, cause, labels, fired_at, evidence)
+             values ($1, 'Down', 'sites_down', 'warning', 'over', '{}', 1, $2)";
+        let evidence =
+            r#"{"query":"q","condition":"c","window_minutes":5,"from":0,"to":1,"value":null,"samples":null,"points":[],"affected":[]}"#;
+        db.execute(sql(insert).bind(&id).bind(evidence)).await.unwrap();
+        names.push(("{alert}", id));
     }
     names
 }
