@@ -17,7 +17,8 @@ const pages = {
 /** What customers do and how they are, for the operator. */
 const insight = [
   '/admin/health', '/admin/health/models', '/admin/health/models/account', '/admin/health/backtest', '/admin/segments', '/admin/segments/new', '/admin/tasks', '/admin/plays',
-  '/admin/plays/new', '/admin/events', '/admin/ingestion',
+  '/admin/plays/new', '/admin/events', '/admin/ingestion', '/admin/funnel', '/admin/funnel?kind=cohort', '/admin/funnels', '/admin/cohorts?weeks=12',
+  '/admin/funnels?step1=visit&step2=request&step3=email_given&by=referrer', '/admin/funnels/people?step1=visit&step2=request&step=2',
 ];
 /** Pages that hold a whole reference, to be searched with the browser. */
 const long = ['/api/docs'];

@@ -18,4 +18,4 @@ pub use config::Config;
 pub use day::{Calendar, Day};
 pub use event::{Event, EventId, EventName, Identity, NewEvent, Outcome, Source};
 pub use intake::Intake;
-pub use store::{Events, Filter, Head, Ingredients, Packed, Tidy, Vitals};
+pub use store::{Cursor, Events, Filter, Head, Ingredients, Packed, Person, Roots, Sight, Sweep, Tidy, Vitals, Who};

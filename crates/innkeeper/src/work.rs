@@ -130,6 +130,7 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(events::Tidy)
         .reconciler(TellOwnEvents::default())
         .reconciler(Scores)
+        .reconciler(insight::funnel::stages::Days)
         .reconciler(Segments)
         .reconciler(Watch);
     of(app, registry)

@@ -11,6 +11,7 @@ mod deploy_tokens;
 mod deployments;
 mod doctor;
 mod follow_ups;
+mod funnels;
 mod health;
 mod jobs;
 mod logs;
@@ -48,6 +49,7 @@ pub fn routes(all: Routes) -> Routes {
     let tokens = Access::May(Permission::OwnTokens);
     let sessions = Access::May(Permission::OwnAccount);
     let operate = Access::House(Permission::OperateHouse);
+    let report = Access::House(Permission::ReadReporting);
     follow_ups::routes(deployments::routes(webhook::routes(sites::routes(all))))
         .api(Access::SignedIn, routes!(me::me))
         .api(Access::May(Permission::ReadSites), routes!(container::status))
@@ -76,6 +78,10 @@ pub fn routes(all: Routes) -> Routes {
         .api(Access::May(Permission::ReadCustomers), routes!(health::of_customer))
         .get("/api/dashboard", Access::Anyone, health::dashboard)
         .api(operate, routes!(health::recalculate))
+        .api(report, routes!(funnels::of_house))
+        .api(operate, routes!(funnels::recalculate))
+        .api(report, routes!(funnels::answer))
+        .api(report, routes!(funnels::cohorts))
         .api(Access::House(Permission::ReadCustomers), routes!(health::models))
         .api_create(operate, routes!(health::copy))
         .api(operate, routes!(health::draft))

@@ -2,10 +2,13 @@
 
 mod adopt;
 mod audit;
+mod cohorts;
 mod customer;
 mod customers;
 mod doctor;
 mod events;
+mod funnel;
+mod funnels;
 mod health;
 mod ingestion;
 mod jobs;
@@ -14,6 +17,9 @@ mod new_customer;
 mod settings;
 mod sites;
 mod staff;
+
+pub(crate) use cohorts::Asked as CohortsAsked;
+pub(crate) use funnels::question as funnel_question;
 
 use accounts::Permission;
 
@@ -24,6 +30,7 @@ pub fn routes(routes: Routes) -> Routes {
     let read = Access::House(Permission::ReadCustomers);
     let manage = Access::House(Permission::ManageCustomers);
     let operate = Access::House(Permission::OperateHouse);
+    let report = Access::House(Permission::ReadReporting);
     routes
         .get("/admin/customers", read, customers::list)
         .get("/admin/customers/new", manage, new_customer::form)
@@ -49,6 +56,16 @@ pub fn routes(routes: Routes) -> Routes {
         .get("/admin/events", Access::House(Permission::ReadReporting), events::list)
         .get("/admin/events/{at}/{seq}", Access::House(Permission::ReadReporting), events::show)
         .get("/admin/events/{at}/{seq}/raw", Access::House(Permission::ReadReporting), events::raw)
+        .get("/admin/funnel", report, funnel::show)
+        .get("/admin/funnel.csv", report, funnel::export)
+        .get("/api/analytics/dashboard/funnel/", Access::Anyone, funnel::of_seed)
+        .get("/admin/funnels", report, funnels::page)
+        .get("/admin/funnels/people", report, funnels::people)
+        .post("/admin/funnels/save", Access::House(Permission::WriteFollowUps), funnels::save)
+        .post("/admin/funnels/saved/{saved}/remove", Access::House(Permission::WriteFollowUps), funnels::remove)
+        .get("/admin/cohorts", report, cohorts::show)
+        .get("/admin/cohorts/people", report, cohorts::people)
+        .get("/api/analytics/dashboard/cohorts/", Access::Anyone, cohorts::of_seed)
         .get("/admin/ingestion", operate, ingestion::show)
         .get("/admin/sites", Access::House(Permission::ReadSites), sites::list)
         .get("/admin/sites.csv", Access::House(Permission::ReadSites), sites::export)

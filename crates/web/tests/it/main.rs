@@ -6,6 +6,7 @@ mod api;
 mod customers;
 mod entry;
 mod follow_ups;
+mod funnel;
 mod git;
 mod health;
 mod idempotency;
