@@ -164,12 +164,18 @@ async fn programs_get_the_same_figures() {
         assert_eq!(recalculate(wrong).await.status, 422, "{wrong}");
     }
     let days = get("/api/funnel?days=7&kind=cohort&span=7").await;
-    assert_eq!((&days["items"][0]["day"], &days["items"][0]["requests"], &days["items"][0]["is_final"]), (&json!("2026-01-12"), &json!(1), &json!(false)));
+    assert_eq!(
+        (&days["items"][0]["day"], &days["items"][0]["requests"], &days["items"][0]["is_final"]),
+        (&json!("2026-01-12"), &json!(1), &json!(false))
+    );
     for wrong in ["kind=x", "days=0", "span=2", "other=1"] {
         assert_eq!(test.get(&format!("/api/funnel?{wrong}")).token(&token).send().await.status, 422, "{wrong}");
     }
     let answer = get("/api/funnels/answer?step1=visit&step2=request&by=referrer&of=2").await;
-    assert_eq!((&answer["steps"][0]["people"], &answer["steps"][1]["people"], &answer["still_converting"]), (&json!(3), &json!(1), &json!(2)));
+    assert_eq!(
+        (&answer["steps"][0]["people"], &answer["steps"][1]["people"], &answer["still_converting"]),
+        (&json!(3), &json!(1), &json!(2))
+    );
     assert_eq!(answer["steps"][1]["median_ms"], json!(HOUR));
     assert_eq!(answer["values"][0], json!({ "value": null, "not_reached": true, "people": [2, 0] }));
     assert_eq!(test.get("/api/funnels/answer?step1=a&step11=b").token(&token).send().await.status, 422);

@@ -216,7 +216,7 @@ mod tests {
             let refused = format!("{:?}", read(&format!("?{query}")).question().unwrap_err());
             assert!(refused.contains(field), "{query}: {refused}");
         }
-        for bad in ["step0", "step11", "step", "other"] {
+        for bad in ["step0", "step11", "steps", "other"] {
             assert!(Asked::read(vec![(bad.to_owned(), "a".to_owned())]).is_err(), "{bad}");
         }
     }

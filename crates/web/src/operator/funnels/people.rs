@@ -42,9 +42,14 @@ pub async fn list(State(app): State<App>, Caller(actor): Caller, view: View, Que
         Some(value) if value.is_empty() => format!("{did}, without the property"),
         Some(value) => format!("{did}, {value}"),
     };
-    let body =
-        table(&app, &actor.scope(), (question.who, &found.items), found.next.map(|next| place(&next.to_string())), after.is_some().then(|| place("")))
-            .await?;
+    let body = table(
+        &app,
+        &actor.scope(),
+        (question.who, &found.items),
+        found.next.map(|next| place(&next.to_string())),
+        after.is_some().then(|| place("")),
+    )
+    .await?;
     Ok(view.page(Page {
         title: &title,
         crumbs: &[Crumb::new("Funnel", super::super::funnel::PLACE), Crumb::new("Custom funnels", PLACE)],
