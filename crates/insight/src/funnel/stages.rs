@@ -245,7 +245,6 @@ fn count(parts: Vec<Vec<Hit>>, starts: &[i64]) -> Counts {
     let mut counts = [empty(), empty()];
     let moments: Vec<u64> = starts.iter().map(|start| u64::try_from(start - starts[0]).unwrap_or(0)).collect();
     let day_of = |at: u64| moments.partition_point(|start| *start <= at) - 1;
-    #[expect(clippy::cast_sign_loss, reason = "a length")]
     let window = (WINDOW_DAYS * DAY_MS) as u64;
     let rules = Rules { steps: STAGES.len(), order: Order::Ordered, window, entry_end: moments[days] };
     let mut finder = Finder::new(rules);

@@ -56,8 +56,11 @@ async fn random_house(house: &House) -> Vec<Told> {
             colour: [Some("red"), Some("blue"), None][chance.below(3)],
         };
         // Every third person has a second name, which an alias joins later.
-        let name =
-            if event.person % 3 == 0 && chance.happens(0.5) { format!("anon-{}", event.person) } else { format!("p{}", event.person) };
+        let name = if event.person.is_multiple_of(3) && chance.happens(0.5) {
+            format!("anon-{}", event.person)
+        } else {
+            format!("p{}", event.person)
+        };
         events.push(new_event(number, &event, &name));
         told.push(event);
         if number % 100 == 99 {
