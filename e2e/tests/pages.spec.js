@@ -18,6 +18,8 @@ const pages = {
 const insight = [
   '/admin/health', '/admin/health/models', '/admin/health/models/account', '/admin/health/backtest', '/admin/segments', '/admin/segments/new', '/admin/tasks', '/admin/plays',
   '/admin/plays/new', '/admin/events', '/admin/ingestion', '/admin/ingestion/import', '/admin/costs', '/admin/costs/prices', '/admin/costs/prices/new?model=our-own',
+  '/admin/funnel', '/admin/funnel?kind=cohort', '/admin/funnels', '/admin/cohorts?weeks=12',
+  '/admin/funnels?step1=visit&step2=request&step3=email_given&by=referrer', '/admin/funnels/people?step1=visit&step2=request&step=2',
 ];
 /** What wakes the operator. */
 const waking = [

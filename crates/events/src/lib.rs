@@ -21,4 +21,6 @@ pub use day::{Calendar, Day};
 pub use event::{Event, EventId, EventName, Identity, NewEvent, Outcome, Source};
 pub use imports::Imports;
 pub use intake::Intake;
-pub use store::{COMMIT_CLASSES, Events, Filter, Head, Ingredients, Packed, Span, Tidy, Totals, Vitals};
+pub use store::{
+    COMMIT_CLASSES, Cursor, Events, Filter, Head, Ingredients, Packed, Person, Roots, Sight, Span, Sweep, Tidy, Totals, Vitals, Who,
+};

@@ -153,6 +153,7 @@ pub fn runner(app: &App) -> Runner<Work> {
         .reconciler(TellOwnEvents::default())
         .reconciler(Scores)
         .reconciler(Calls)
+        .reconciler(insight::funnel::stages::Days)
         .reconciler(Segments)
         .reconciler(Watch)
         .reconciler(Evaluate);

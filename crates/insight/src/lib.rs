@@ -3,16 +3,19 @@
 pub mod churn;
 pub mod cost;
 pub mod forecast;
+pub mod funnel;
 pub mod health;
 pub mod notes;
 pub mod owners;
 pub mod plays;
 pub mod pulse;
+pub mod retention;
 pub mod segments;
 pub mod tasks;
 pub mod webhooks;
 
 mod config;
+mod desk;
 mod staff;
 
 pub use config::Config;
@@ -45,6 +48,12 @@ struct Whole {
     recomputing: tokio::sync::Mutex<()>,
     factor_means: health::Cache,
     costs: cost::Cache,
+    /// Who reads very many events does so alone: two at once would take twice the memory and be no quicker.
+    heavy: tokio::sync::Semaphore,
+    funnels: desk::Desk<funnel::Question, funnel::Answer>,
+    retentions: desk::Desk<retention::Question, retention::Answer>,
+    /// Up to what the funnel's days are worked out, and on which day.
+    funnel_seen: std::sync::Mutex<Option<(events::Cursor, events::Day)>>,
 }
 
 impl Insight {
@@ -55,6 +64,10 @@ impl Insight {
             recomputing: tokio::sync::Mutex::new(()),
             factor_means: health::Cache::default(),
             costs: cost::Cache::default(),
+            heavy: tokio::sync::Semaphore::new(1),
+            funnels: desk::Desk::default(),
+            retentions: desk::Desk::default(),
+            funnel_seen: std::sync::Mutex::default(),
         }))
     }
 
@@ -80,6 +93,15 @@ impl Insight {
 
     pub(crate) fn recomputing(&self) -> &tokio::sync::Mutex<()> {
         &self.0.recomputing
+    }
+
+    /// Waits for one's turn to read very many events.
+    pub(crate) async fn heavy_turn(&self) -> tokio::sync::SemaphorePermit<'_> {
+        self.0.heavy.acquire().await.expect("the semaphore is never closed")
+    }
+
+    pub(crate) fn today(&self) -> events::Day {
+        self.events().calendar().day(self.clock().now())
     }
 
     pub(crate) fn events(&self) -> &Events {

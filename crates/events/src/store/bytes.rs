@@ -49,6 +49,39 @@ impl<'a> Reader<'a> {
         Ok((value >> 1).cast_signed() ^ -((value & 1).cast_signed()))
     }
 
+    /// As many signed numbers, each told as its difference from the one before, without a branch for each byte.
+    pub(super) fn take_column(&mut self, count: usize, column: &mut Vec<i64>) -> Result<()> {
+        column.clear();
+        column.reserve(count);
+        let mut last = 0i64;
+        for _ in 0..count {
+            let value = match self.take_short() {
+                Some(value) => value,
+                None => self.take()?,
+            };
+            last = last.wrapping_add((value >> 1).cast_signed() ^ -((value & 1).cast_signed()));
+            column.push(last);
+        }
+        Ok(())
+    }
+
+    /// A number of at most eight bytes, when so many are left: its groups of seven bits are put together in three steps.
+    #[inline]
+    fn take_short(&mut self) -> Option<u64> {
+        let (eight, _) = self.0.split_first_chunk::<8>()?;
+        let word = u64::from_le_bytes(*eight);
+        let ends = !word & 0x8080_8080_8080_8080;
+        if ends == 0 {
+            return None;
+        }
+        let length = ends.trailing_zeros() / 8 + 1;
+        self.0 = &self.0[length as usize..];
+        let word = word & (u64::MAX >> (64 - 8 * length)) & 0x7f7f_7f7f_7f7f_7f7f;
+        let word = word & 0x007f_007f_007f_007f | (word & 0x7f00_7f00_7f00_7f00) >> 1;
+        let word = word & 0x0000_3fff_0000_3fff | (word & 0x3fff_0000_3fff_0000) >> 2;
+        Some(word & 0x0fff_ffff | (word & 0x0fff_ffff_0000_0000) >> 4)
+    }
+
     pub(super) fn take_length(&mut self) -> Result<usize> {
         usize::try_from(self.take()?).map_err(|_| damaged())
     }

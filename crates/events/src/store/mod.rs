@@ -16,9 +16,11 @@ mod period;
 mod recount;
 mod scan;
 mod state;
+mod sweep;
 mod tail;
 mod tidy;
 mod vitals;
+mod who;
 mod writer;
 
 use std::collections::HashMap;
@@ -33,9 +35,11 @@ use crate::rollups::History;
 use crate::{Calendar, Config, Day, Event, NewEvent, Outcome};
 pub use all::Packed;
 pub use block::Head;
+pub use sweep::{Cursor, Sight, Sweep};
 pub use tail::Span;
 pub use tidy::Tidy;
 pub use vitals::{COMMIT_CLASSES, Totals, Vitals};
+pub use who::{Person, Roots, Who};
 
 /// What [`Events`] is made of.
 pub struct Ingredients {
@@ -137,6 +141,37 @@ impl Events {
     /// For figures over everybody; a customer's are in [`Events::history`].
     pub async fn scan(&self, from: Timestamp, to: Timestamp, see: impl FnMut(&Head)) -> Result<()> {
         scan::heads(&self.0, from, to, see).await
+    }
+
+    /// Goes through all raw events of a range as [`Events::scan`] does, but unpacks them on several threads, each of which adds to a `T` of
+    /// its own. Ends early when the future is dropped.
+    pub async fn sweep<T, F>(&self, sweep: Sweep, see: F) -> Result<Vec<T>>
+    where
+        T: Default + Send + 'static,
+        F: Fn(&mut T, &mut Sight<'_>) -> Result<()> + Send + Sync + 'static,
+    {
+        sweep::sweep(&self.0, sweep, see).await
+    }
+
+    /// What of the raw events was read: another value, and the same question may have another answer.
+    pub async fn cursor(&self) -> Result<Cursor> {
+        sweep::cursor(&self.0.ingredients.db).await
+    }
+
+    /// Raw events before this moment may have been dropped; none when none were.
+    pub async fn kept_from(&self) -> Result<Option<Timestamp>> {
+        let (from,): (Option<Timestamp>,) = self.0.ingredients.db.one(sql("select kept_from from event_writer")).await?;
+        Ok(from)
+    }
+
+    /// As whom each subject's events count.
+    pub async fn roots(&self, who: Who) -> Result<Roots> {
+        who::roots(&self.0.ingredients.db, who).await
+    }
+
+    /// People (or customers as events see them) by their numbers after merges, in no order; unknown ones are missing.
+    pub async fn people(&self, numbers: &[i64]) -> Result<Vec<Person>> {
+        who::people(&self.0.ingredients.db, numbers).await
     }
 
     /// The words behind the numbers of [`Head::name`].

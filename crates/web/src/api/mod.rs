@@ -14,6 +14,7 @@ mod deployments;
 mod doctor;
 mod events;
 mod follow_ups;
+mod funnels;
 mod health;
 mod imports;
 mod jobs;
@@ -53,7 +54,7 @@ pub fn routes(all: Routes) -> Routes {
     let tokens = Access::May(Permission::OwnTokens);
     let sessions = Access::May(Permission::OwnAccount);
     let operate = Access::House(Permission::OperateHouse);
-    let figures = Access::House(Permission::ReadReporting);
+    let report = Access::House(Permission::ReadReporting);
     alerts::routes(follow_ups::routes(health::routes(deployments::routes(webhook::routes(sites::routes(all))))))
         .api(Access::SignedIn, routes!(me::me))
         .api(Access::May(Permission::ReadSites), routes!(container::status))
@@ -81,14 +82,18 @@ pub fn routes(all: Routes) -> Routes {
         .api(Access::May(Permission::ReadCustomers), routes!(customers::get))
         .api(Access::May(Permission::EditCustomer), routes!(customers::change))
         .get("/api/analytics/dashboard/costs/", Access::Anyone, costs::dashboard)
-        .api(figures, routes!(costs::get))
-        .api(figures, routes!(costs::of_customer))
-        .api(figures, routes!(costs::list_prices))
+        .api(report, routes!(costs::get))
+        .api(report, routes!(costs::of_customer))
+        .api(report, routes!(costs::list_prices))
         .api_create(operate, routes!(costs::add_price))
         .api(operate, routes!(costs::preview_price))
         .api(operate, routes!(costs::change_price))
         .api(operate, routes!(costs::remove_price))
         .api(operate, routes!(costs::set_budget))
+        .api(report, routes!(funnels::of_house))
+        .api(operate, routes!(funnels::recalculate))
+        .api(report, routes!(funnels::answer))
+        .api(report, routes!(funnels::cohorts))
         .api(Access::May(Permission::ReadMembers), routes!(members::list))
         .api_create(write_members, routes!(members::invite))
         .api(write_members, routes!(members::change))

@@ -2,11 +2,14 @@
 
 mod adopt;
 mod audit;
+mod cohorts;
 mod costs;
 mod customer;
 mod customers;
 mod doctor;
 pub(crate) mod events;
+mod funnel;
+mod funnels;
 mod health;
 mod imports;
 mod ingestion;
@@ -16,6 +19,9 @@ mod new_customer;
 mod settings;
 mod sites;
 mod staff;
+
+pub(crate) use cohorts::Asked as CohortsAsked;
+pub(crate) use funnels::question as funnel_question;
 
 use accounts::Permission;
 use axum::routing::post;
@@ -28,7 +34,7 @@ pub fn routes(routes: Routes) -> Routes {
     let read = Access::House(Permission::ReadCustomers);
     let manage = Access::House(Permission::ManageCustomers);
     let operate = Access::House(Permission::OperateHouse);
-    let figures = Access::House(Permission::ReadReporting);
+    let report = Access::House(Permission::ReadReporting);
     routes
         .get("/admin/customers", read, customers::list)
         .get("/admin/customers/new", manage, new_customer::form)
@@ -60,15 +66,25 @@ pub fn routes(routes: Routes) -> Routes {
         .get("/admin/events.parquet", Access::House(Permission::ReadReporting), events::export::parquet)
         .get("/admin/events/{at}/{seq}", Access::House(Permission::ReadReporting), events::show)
         .get("/admin/events/{at}/{seq}/raw", Access::House(Permission::ReadReporting), events::raw)
-        .get("/admin/costs", figures, costs::page)
-        .get("/admin/costs.csv", figures, costs::export)
+        .get("/admin/costs", report, costs::page)
+        .get("/admin/costs.csv", report, costs::export)
         .post("/admin/costs/budget", operate, costs::set_budget)
-        .get("/admin/costs/prices", figures, costs::prices)
+        .get("/admin/costs/prices", report, costs::prices)
         .get("/admin/costs/prices/new", operate, costs::new_price)
         .post("/admin/costs/prices/new", operate, costs::add_price)
-        .get("/admin/costs/prices/{price}", figures, costs::price)
+        .get("/admin/costs/prices/{price}", report, costs::price)
         .post("/admin/costs/prices/{price}/change", operate, costs::change_price)
         .post("/admin/costs/prices/{price}/remove", operate, costs::remove_price)
+        .get("/admin/funnel", report, funnel::show)
+        .get("/admin/funnel.csv", report, funnel::export)
+        .get("/api/analytics/dashboard/funnel/", Access::Anyone, funnel::of_seed)
+        .get("/admin/funnels", report, funnels::page)
+        .get("/admin/funnels/people", report, funnels::people)
+        .post("/admin/funnels/save", Access::House(Permission::WriteFollowUps), funnels::save)
+        .post("/admin/funnels/saved/{saved}/remove", Access::House(Permission::WriteFollowUps), funnels::remove)
+        .get("/admin/cohorts", report, cohorts::show)
+        .get("/admin/cohorts/people", report, cohorts::people)
+        .get("/api/analytics/dashboard/cohorts/", Access::Anyone, cohorts::of_seed)
         .get("/admin/ingestion", operate, ingestion::show)
         .post("/admin/ingestion/keys/{key}", operate, ingestion::limit)
         .get(imports::PLACE, operate, imports::list)

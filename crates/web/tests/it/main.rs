@@ -8,6 +8,7 @@ mod costs;
 mod customers;
 mod entry;
 mod follow_ups;
+mod funnel;
 mod git;
 mod health;
 mod idempotency;

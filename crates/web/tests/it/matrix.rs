@@ -352,6 +352,10 @@ async fn follow_ups(test: &TestApp, customer: &CustomerId, path: &str) -> Vec<(&
         let task = insight::tasks::add(&app.db, &app.clock, &cli, customer, &new).await.unwrap();
         names.push(("{task}", task.id.to_string()));
     }
+    if path.contains("{saved}") {
+        let id = insight::funnel::save(&app.insight, &cli, &kit::id::random_base32(9), "step1=a&step2=b").await.unwrap();
+        names.push(("{saved}", id.to_string()));
+    }
     if path.contains("{segment}") {
         // There may be so many only.
         app.db.execute(sql("delete from health_assignment")).await.unwrap();
