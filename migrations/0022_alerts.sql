@@ -163,6 +163,7 @@ values ('chan_000000000000000001', 'All admins', 'mail', true, '[]', 0, 'Innkeep
 insert into alert_rule (id, name, metric, condition, window_minutes, hold_minutes, keep_minutes, min_samples, no_data, no_data_minutes, severity,
                         wait_seconds, interval_minutes, repeat_minutes, quiet_weekends, state, created_by, created_at, updated_at)
 values
+  ('rule_000000000000000001', 'High Daily Cost', 'daily_cost', '{"is":"above","value":50.0}', 5, 0, 5, 0, 'fine', 60, 'warning', 0, 5, 240, false, 'active', 'Innkeeper', 0, 0),
   ('rule_000000000000000002', 'Error Rate Spike', 'error_rate', '{"is":"above","value":15.0}', 60, 0, 5, 5, 'fine', 60, 'critical', 0, 5, 240, false, 'active', 'Innkeeper', 0, 0),
   ('rule_000000000000000003', 'Build Queue Backup', 'build_queue', '{"is":"above","value":10.0}', 5, 2, 2, 0, 'fine', 60, 'warning', 0, 5, 240, false, 'active', 'Innkeeper', 0, 0),
   ('rule_000000000000000004', 'Slow Builds', 'build_time', '{"is":"above","value":120.0}', 60, 0, 5, 3, 'fine', 60, 'warning', 0, 5, 240, false, 'active', 'Innkeeper', 0, 0);

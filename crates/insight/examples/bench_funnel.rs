@@ -37,6 +37,7 @@ async fn main() -> kit::Result<()> {
         keep_days: 400,
         remember_ids_days: 7,
         waiting_mb: 64,
+        import_mb: 1024,
         features: 10,
         key_features: Vec::new(),
         remove_keys: Vec::new(),

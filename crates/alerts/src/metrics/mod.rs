@@ -5,6 +5,7 @@
 
 mod activity;
 mod builds;
+mod costs;
 mod customers;
 mod gauges;
 mod sites;
@@ -21,6 +22,8 @@ pub use gauges::sample;
 text_enum!(
     /// A figure of the house.
     Metric {
+        /// What calls of language models cost today.
+        DailyCost = "daily_cost",
         /// Builds and deployments that failed, in percent of those that ended.
         ErrorRate = "error_rate",
         /// Deployments that wait for their turn.
@@ -68,6 +71,12 @@ impl Metric {
     pub fn about(self) -> About {
         let plain = About { label: "", query: "", unit: "", window: "", has_samples: false, is_labelled: false };
         match self {
+            Metric::DailyCost => About {
+                label: "Daily cost",
+                query: "What calls of language models of the calendar day cost until now, in the time zone of the house; calls without a price are not in it",
+                unit: "USD",
+                ..plain
+            },
             Metric::ErrorRate => About {
                 label: "Error rate",
                 query: "Failed builds and deployments in percent of all that ended in the window, by the events build_failed, build_succeeded, deploy_failed and deploy_succeeded",
@@ -243,6 +252,7 @@ impl Track {
 pub async fn load(alerts: &Alerts, metric: Metric, from: Timestamp, to: Timestamp, window: Duration) -> Result<Track> {
     let since = from.minus(window);
     match metric {
+        Metric::DailyCost => costs::of_days(alerts, from, to).await,
         Metric::ErrorRate => Ok(Track::Failures(activity::minutes(alerts, since, to).await?)),
         Metric::IngestionRate => Ok(Track::Minutes(activity::minutes(alerts, since, to).await?)),
         Metric::BuildTime => builds::ended(alerts, since, to).await.map(Track::Ended),

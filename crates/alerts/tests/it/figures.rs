@@ -63,6 +63,20 @@ async fn the_queue_is_what_waits_now_and_what_waited_then() {
 }
 
 #[tokio::test]
+async fn a_day_costs_what_its_calls_cost_and_unpriced_ones_are_not_nothing() {
+    for house in houses().await {
+        let customer = house.customer("Kaffee").await;
+        assert_eq!(value(&house, Metric::DailyCost).await, None, "no calls are not free calls");
+        house.happens_with(&customer, "llm_call", 1, r#"{"model":"nobody-knows","input_tokens":5}"#).await;
+        insight::cost::count(&house.insight).await.unwrap();
+        assert_eq!(value(&house, Metric::DailyCost).await, None, "{}: its price is not known", house.on);
+        house.happens_with(&customer, "llm_call", 2, r#"{"model":"m","cost_usd":25.5}"#).await;
+        insight::cost::count(&house.insight).await.unwrap();
+        assert_eq!(value(&house, Metric::DailyCost).await, Some(51.0), "{}", house.on);
+    }
+}
+
+#[tokio::test]
 async fn builds_sites_events_and_the_house_are_counted() {
     for house in houses().await {
         let customer = house.customer("Kaffee").await;

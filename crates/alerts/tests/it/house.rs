@@ -33,6 +33,7 @@ pub struct House {
     pub clock: Clock,
     pub alerts: Alerts,
     pub events: Events,
+    pub insight: Insight,
     pub hosting: Hosting,
     pub bus: Bus,
     pub on: &'static str,
@@ -87,12 +88,12 @@ impl House {
             key,
             mailer,
             outside: Guard::new(vec![Allowed::parse("127.0.0.1").unwrap()], &[], None),
-            insight,
+            insight: insight.clone(),
             events: events.clone(),
             data: folder.path().to_owned(),
             public_url: "https://panel.test/".to_owned(),
         });
-        House { db, clock, alerts, events, hosting, bus, on: test.name, _test: test, _folder: folder }
+        House { db, clock, alerts, events, insight, hosting, bus, on: test.name, _test: test, _folder: folder }
     }
 
     pub fn later(&self, seconds: u64) {
@@ -155,6 +156,10 @@ impl House {
 
     /// Events of a customer, now.
     pub async fn happens(&self, customer: &CustomerId, name: &str, times: usize) {
+        self.happens_with(customer, name, times, "{}").await;
+    }
+
+    pub async fn happens_with(&self, customer: &CustomerId, name: &str, times: usize, props: &str) {
         let event = || NewEvent {
             id: EventId::parse(&kit::id::random_base32(20)).unwrap(),
             source: Source::parse("test").unwrap(),
@@ -162,7 +167,7 @@ impl House {
             person: None,
             customer: Some(customer.clone()),
             at: self.clock.now(),
-            props: "{}".to_owned(),
+            props: props.to_owned(),
             identity: Identity::None,
         };
         self.events.accept((0..times).map(|_| event()).collect()).await.unwrap();

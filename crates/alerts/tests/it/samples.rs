@@ -40,12 +40,13 @@ async fn a_new_house_has_rules_that_mail_the_admins_and_are_quiet() {
         let expected = [
             ("Build Queue Backup", "Build queue above 10 waiting, for 2 minutes"),
             ("Error Rate Spike", "Error rate above 15 %, over 1 hour"),
+            ("High Daily Cost", "Daily cost above 50 USD"),
             ("Slow Builds", "Build time above 120 s, over 1 hour"),
         ];
         assert_eq!(says, expected.map(|(name, words)| (name.to_owned(), words.to_owned())), "{}", house.on);
         assert!(listed.iter().all(|rule| rule.says.channels.len() == 1));
         let looked = house.look().await;
-        assert_eq!((looked.rules, looked.failed, looked.fired, looked.messages), (3, 0, 0, 0), "an empty house has no trouble");
+        assert_eq!((looked.rules, looked.failed, looked.fired, looked.messages), (4, 0, 0, 0), "an empty house has no trouble");
         assert_eq!(house.count("select cast(count(*) as bigint) from metric_sample").await, 3);
         house.look().await;
         assert_eq!(house.count("select cast(count(*) as bigint) from metric_sample").await, 3, "once in five minutes");

@@ -195,7 +195,7 @@ pub struct ConditionJson {
 pub struct WriteRule {
     #[schema(example = "Error Rate Spike")]
     name: String,
-    /// `error_rate`, `build_queue`, `build_time`, `ingestion_rate`, `sites_down`, `site_down`, `customers_at_risk`,
+    /// `daily_cost`, `error_rate`, `build_queue`, `build_time`, `ingestion_rate`, `sites_down`, `site_down`, `customers_at_risk`,
     /// `customers_churning`, `disk_free`, `jobs_waiting`, `jobs_dead`.
     #[schema(example = "error_rate")]
     metric: String,

@@ -115,7 +115,7 @@ async fn a_rule_is_tried_before_it_is_saved_and_keeps_what_was_typed() {
     assert!(tried.text.contains("It would have fired once.") && tried.text.contains("Café &lt;script&gt;"), "{}", tried.text);
     assert!(tried.text.len() <= 60 * 1024, "{}", tried.text.len());
     let count = async || scene.test.app.db.one::<(i64,)>(sql("select cast(count(*) as bigint) from alert_rule")).await.unwrap().0;
-    assert_eq!(count().await, 3, "nothing is saved by a try");
+    assert_eq!(count().await, 4, "nothing is saved by a try");
 
     for (field, value, says) in [
         ("value", "much", "Must be a number"),
@@ -129,7 +129,7 @@ async fn a_rule_is_tried_before_it_is_saved_and_keeps_what_was_typed() {
         assert!(refused.text.contains(says), "{field}: {}", refused.text);
     }
     assert_eq!(scene.post("/admin/alerts/rules/new", &rule("Down", &[("colour", "red")])).await.status, 422);
-    assert_eq!(count().await, 3);
+    assert_eq!(count().await, 4);
 
     scene.post("/admin/alerts/rules/new", &rule("Down", &[])).await;
     let (id,): (String,) = scene.test.app.db.one(sql("select id from alert_rule where name = 'Down'")).await.unwrap();
