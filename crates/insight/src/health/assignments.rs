@@ -15,7 +15,7 @@ use super::model::VersionNo;
 use super::models;
 use super::scorer::Scorer;
 use crate::Insight;
-use crate::segments::{self, Expression, Fact, SegmentId};
+use crate::segments::{Expression, Fact, SegmentId};
 
 /// A segment whose customers are scored by a version of their own.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,13 +74,14 @@ pub async fn assign(insight: &Insight, actor: &Actor, segment: &SegmentId, no: V
         return Err(Error::invalid("priority", format!("must be 1 to {MOST}")));
     }
     let model = models::version(insight.db(), no).await?;
-    let segment = segments::get(insight, actor, segment).await?;
     let now = insight.clock().now();
     insight
         .db()
         .write(async |tx| {
             // Read here, so that a change of the segment at the same time is seen.
-            let (expression,): (String,) = tx.one(sql("select expression from segment where id = $1").bind(&segment.id)).await?;
+            let found: Option<(String, String)> =
+                tx.optional(sql("select name, expression from segment where id = $1").bind(segment)).await?;
+            let (name, expression) = found.ok_or_else(|| Error::not_found("the segment"))?;
             require_independent("segment", &serde_json::from_str(&expression)?)?;
             tx.execute(
                 sql(
@@ -88,7 +89,7 @@ pub async fn assign(insight: &Insight, actor: &Actor, segment: &SegmentId, no: V
                      on conflict (segment_id) do update set version_no = excluded.version_no, priority = excluded.priority,
                        assigned_at = excluded.assigned_at, assigned_by = excluded.assigned_by",
                 )
-                .bind(&segment.id)
+                .bind(segment)
                 .bind(no.0)
                 .bind(priority)
                 .bind(now)
@@ -96,8 +97,8 @@ pub async fn assign(insight: &Insight, actor: &Actor, segment: &SegmentId, no: V
             )
             .await?;
             models::choice_changed(&tx, insight, actor).await?;
-            let detail = json!({ "name": model.name, "version": model.version, "segment": segment.name, "priority": priority });
-            tell(&tx, insight, actor, "health_model.assign", &segment.id, detail).await
+            let detail = json!({ "name": model.name, "version": model.version, "segment": name, "priority": priority });
+            tell(&tx, insight, actor, "health_model.assign", segment, detail).await
         })
         .await
 }
