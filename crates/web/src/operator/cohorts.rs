@@ -189,7 +189,7 @@ fn table_of(asked: &Asked, question: &Question, figures: &Figures, zone: &str) -
             rows: &rows,
         }),
         footer: html! {
-            "As of " (format::date_time(figures.as_of.0)) " UTC, worked out in " (format::count(i64::try_from(figures.took_ms).unwrap_or(i64::MAX))) " ms."
+            "As of " (format::date_time(figures.as_of.0)) ", worked out in " (format::count(i64::try_from(figures.took_ms).unwrap_or(i64::MAX))) " ms."
             @if question.is_unbounded { " Weeks that are over may still grow: coming back later counts for them, too." }
             @if let Some(day) = figures.kept_from { " Events before " (score::long(day)) " are not kept: who began earlier may look new." }
         },
@@ -223,9 +223,9 @@ fn conversions(asked: &Asked, question: &Question, figures: &Figures) -> Markup 
                 _ => None,
             });
             let links = html! {
-                @for (week, back) in weeks {
+                @for (place, (week, back)) in weeks.enumerate() {
+                    @if place > 0 { " · " }
                     a.nowrap href=(asked.address(PEOPLE, &[("cohort", &cohort.monday.iso()), ("part", &week.to_string())])) { "Week " (week) ": " (format::count(i64::try_from(back).unwrap_or(i64::MAX))) }
-                    " "
                 }
             };
             cells.push(links);

@@ -150,20 +150,32 @@ fn week(shown: &Shown) -> Markup {
         }
     };
     let first = week.people[0];
+    let mut columns =
+        vec![Column::new("Stage"), Column::number("People"), Column::number("Of visitors"), Column::number("Of the stage before")];
+    if shown.kind == Kind::Cohort {
+        columns.push(Column::number("Dropped").minor());
+    }
+    columns.push(Column::number("Against the 7 days before").minor());
     let rows = STAGES
         .iter()
         .enumerate()
         .map(|(stage, (name, events))| {
             let people = week.people[stage];
             let previous = stage.checked_sub(1).map(|stage| week.people[stage]);
-            Row::new([
+            let mut cells = vec![
                 html! { (table::two_lines(name, events)) },
                 html! { strong { (format::count(people)) } (feedback::bar(Tone::Accent, share(people, first).unwrap_or(0.0))) },
-                rate(people, first),
-                previous.map_or_else(|| card::missing("It is the first stage"), |previous| rate(people, previous)),
-                previous.map_or_else(|| card::missing("It is the first stage"), |previous| dropped(shown.kind, previous, people)),
-                against(shown, stage),
-            ])
+                rate(shown.kind, people, first),
+                previous.map_or_else(|| card::missing("It is the first stage"), |previous| rate(shown.kind, people, previous)),
+            ];
+            if shown.kind == Kind::Cohort {
+                cells.push(
+                    previous
+                        .map_or_else(|| card::missing("It is the first stage"), |previous| html! { (format::count(previous - people)) }),
+                );
+            }
+            cells.push(against(shown, stage));
+            Row::new(cells)
         })
         .collect();
     card::card(Card {
@@ -172,21 +184,8 @@ fn week(shown: &Shown) -> Markup {
         hint: &format!("{} to {}, by the calendar of {}", score::long(week.day.plus(1 - WEEK)), score::long(week.day), shown.zone),
         badge: html! { @if !week.is_final { (badge::tag(Tone::Neutral, "Still converting")) } },
         flush: true,
-        body: table::table(Table {
-            caption: title,
-            columns: &[
-                Column::new("Stage"),
-                Column::number("People"),
-                Column::number("Of visitors"),
-                Column::number("Of the stage before"),
-                Column::number("Dropped").minor(),
-                Column::number("Against the 7 days before").minor(),
-            ],
-            rows,
-            bare: true,
-            ..Table::default()
-        }),
-        footer: html! { "Worked out " (format::date_time(week.computed_at.0)) " UTC. Ranges are where the share lies with 95 %." },
+        body: table::table(Table { caption: title, columns: &columns, rows, bare: true, ..Table::default() }),
+        footer: html! { "Worked out " (format::date_time(week.computed_at.0)) "." @if shown.kind == Kind::Cohort { " Ranges are where the share lies with 95 %." } },
         ..Card::default()
     })
 }
@@ -196,20 +195,12 @@ fn share(part: i64, whole: i64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// A share with the range in which it lies; above 100 %, as snapshots may be, there is no such range.
-fn rate(part: i64, whole: i64) -> Markup {
-    match (Rate::of(count(part), count(whole)), share(part, whole)) {
-        (Some(rate), _) => funnels::rate(Some(rate)),
-        (None, Some(share)) => html! { (format::percent(share, 0)) },
-        (None, None) => card::missing("Nobody was there"),
-    }
-}
-
-fn dropped(kind: Kind, before: i64, people: i64) -> Markup {
-    match kind {
-        // Those of this stage need not have been in the one before within these days.
-        Kind::Snapshot if people > before => card::missing("More people than in the stage before"),
-        _ => html! { (format::count(before - people)) },
+/// A share, of a cohort with the range in which it lies. The people of two stages of a snapshot need not be the same, so it has none.
+fn rate(kind: Kind, part: i64, whole: i64) -> Markup {
+    match (kind, share(part, whole)) {
+        (Kind::Cohort, Some(_)) => funnels::rate(Rate::of(count(part), count(whole))),
+        (Kind::Snapshot, Some(share)) => html! { (format::percent(share, 1)) },
+        (_, None) => card::missing("Nobody was there"),
     }
 }
 
@@ -262,7 +253,7 @@ fn by_day(shown: &Shown) -> Markup {
             bare: true,
             ..Table::default()
         }),
-        footer: html! { @if let Some(newest) = shown.days.first() { "Worked out " (format::date_time(newest.computed_at.0)) " UTC; days of " (shown.zone) "." } },
+        footer: html! { @if let Some(newest) = shown.days.first() { "Worked out " (format::date_time(newest.computed_at.0)) "; days of " (shown.zone) "." } },
         ..Card::default()
     })
 }

@@ -90,7 +90,7 @@ fn steps(question: &Question, answer: &Answer, zone: &str) -> Markup {
             bare: true,
             ..Table::default()
         }),
-        footer: html! { "As of " (format::date_time(answer.as_of.0)) " UTC, worked out in " (format::count(i64::try_from(answer.took_ms).unwrap_or(i64::MAX))) " ms. Ranges are where a share lies with 95 %." },
+        footer: html! { "As of " (format::date_time(answer.as_of.0)) ", worked out in " (format::count(i64::try_from(answer.took_ms).unwrap_or(i64::MAX))) " ms. Ranges are where a share lies with 95 %." },
         ..Card::default()
     })
 }
