@@ -48,12 +48,6 @@ impl Events {
         Ok(next - 1)
     }
 
-    /// From which moment on all raw events are there; none while none was dropped.
-    pub async fn kept_from(&self) -> Result<Option<Timestamp>> {
-        let (kept_from,): (Option<Timestamp>,) = self.0.ingredients.db.one(sql("select kept_from from event_writer")).await?;
-        Ok(kept_from)
-    }
-
     /// How many events of these names there were on each day between two, both included, oldest first; days without any are missing.
     pub async fn counts_of(&self, names: &[&str], from: Day, to: Day) -> Result<Vec<(Day, i64)>> {
         let numbers = numbers_of(&self.0, names).await?;
