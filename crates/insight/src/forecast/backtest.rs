@@ -68,7 +68,7 @@ fn held_by(trials: &[Tried], share: f64) -> f64 {
 /// The best method for a series of three weeks or more, ready to go on, and how it did.
 pub(super) fn best(series: &[f64]) -> (Method, Path, Option<Accuracy>) {
     let scale = naive_error(series);
-    let mut tried: Vec<(Method, f64, Trials)> = [Method::SeasonalNaive, Method::Smoothing, Method::SmoothingWithTrend]
+    let mut tried: Vec<(Method, f64, Trials)> = [Method::Smoothing, Method::SmoothingWithTrend, Method::SeasonalNaive]
         .into_iter()
         .map(|method| {
             let tried = attempt(series, method);
@@ -76,7 +76,8 @@ pub(super) fn best(series: &[f64]) -> (Method, Path, Option<Accuracy>) {
             (method, mean / scale, tried)
         })
         .collect();
-    tried.sort_by(|one, other| one.1.total_cmp(&other.1));
+    // As it is shown: of two that are as good as each other, the one that does not take yesterday's whim for a habit.
+    tried.sort_by(|one, other| (one.1 * 100.0).round().total_cmp(&(other.1 * 100.0).round()));
     let compared = tried.iter().map(|(method, mase, _)| (*method, *mase)).collect();
     let (method, mase, Trials { days: tried, weeks }) = tried.swap_remove(0);
     let widened = held_by(&tried, HELD).max(held_by(&weeks, HELD)).clamp(1.0, 5.0);

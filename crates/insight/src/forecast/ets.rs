@@ -5,6 +5,8 @@
 
 use super::WEEK;
 
+/// So much larger may the squares be for learning more slowly.
+const WHIM: f64 = 1e-3;
 /// States at the beginning come from so many weeks.
 const FIRST_WEEKS: usize = 6;
 /// Looks around the best parameters so often at most.
@@ -111,7 +113,11 @@ pub(super) fn fit(series: &[f64], kind: Kind, near: Option<&Parameters>) -> Fit 
     let begin = State::at_the_beginning(series, kind);
     let size = if kind == Kind::Level { 2 } else { 4 };
     let start = near.map_or([-1.0, -1.5, -2.0, 1.0], |near| free(near, kind));
-    let best = nelder_mead(&start[..size], |free| squares(series, &bound(free, kind), begin));
+    // Where the past does not tell how quickly to learn, slowly: a single whim of the last day must not become the level.
+    let best = nelder_mead(&start[..size], |free| {
+        let with = bound(free, kind);
+        squares(series, &with, begin) * (1.0 + WHIM * (with.alpha + with.gamma))
+    });
     let parameters = bound(&best, kind);
     let (errors, end) = run(series, &parameters, begin);
     Fit { parameters, end, errors }

@@ -183,6 +183,14 @@ mod tests {
     }
 
     #[test]
+    fn a_whim_of_the_last_day_is_no_habit() {
+        let mut series = vec![7.5; 60];
+        series.push(30.0);
+        let told = forecast(&series, &wish()).unwrap();
+        assert!((told.sums[0].mean - 52.5).abs() < 1.0, "{:?}", told.sums[0]);
+    }
+
+    #[test]
     fn after_a_change_of_level_only_what_followed_counts() {
         let mut series = noisy(60, 5);
         series.iter_mut().skip(35).for_each(|value| *value /= 3.0);
