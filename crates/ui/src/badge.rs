@@ -83,7 +83,7 @@ impl Status {
                 r#"<circle cx="5" cy="5" r="3.75" fill="none" stroke="currentColor" stroke-width="1.5" stroke-dasharray="2 1.93"/>"#
             }
         };
-        PreEscaped(format!(r#"<svg class="shape" viewBox="0 0 10 10" aria-hidden="true" focusable="false">{drawing}</svg>"#))
+        PreEscaped(format!(r#"<svg class="shape" viewBox="0 0 10 10" aria-hidden="true">{drawing}</svg>"#))
     }
 }
 

@@ -122,7 +122,7 @@ pub fn progress(label: &str, share: f64) -> Markup {
 pub fn bar(tone: Tone, share: f64) -> Markup {
     let width = format!("{:.1}%", if share.is_finite() { share.clamp(0.0, 1.0) * 100.0 } else { 0.0 });
     html! {
-        svg.bar data-tone=(tone.name()) width="100%" height="6" aria-hidden="true" focusable="false" {
+        svg.bar data-tone=(tone.name()) width="100%" height="6" aria-hidden="true" {
             rect.bar-track width="100%" height="6" rx="3" {}
             rect.bar-fill width=(width) height="6" rx="3" {}
         }

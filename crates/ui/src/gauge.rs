@@ -42,7 +42,7 @@ pub fn gauge(gauge: Gauge<'_>) -> Markup {
         div.gauge {
             div.gauge-label { span { (gauge.label) } @if !gauge.help.is_empty() { (help::popover(gauge.label, gauge.help)) } }
             div.gauge-dial data-tone=(tone.name()) {
-                svg.gauge-arc viewBox="0 0 120 66" aria-hidden="true" focusable="false" {
+                svg.gauge-arc viewBox="0 0 120 66" aria-hidden="true" {
                     path.gauge-track d="M8 60A52 52 0 0 1 112 60" {}
                     @if share.is_some_and(|share| share > 0.0) {
                         path.gauge-fill d="M8 60A52 52 0 0 1 112 60" pathLength="100" stroke-dasharray=(dash) {}

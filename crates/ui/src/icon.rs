@@ -22,7 +22,7 @@ macro_rules! icons {
 }
 
 fn draw(drawing: &str) -> Markup {
-    PreEscaped(format!(r#"<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">{drawing}</svg>"#))
+    PreEscaped(format!(r#"<svg class="icon" viewBox="0 0 24 24" aria-hidden="true">{drawing}</svg>"#))
 }
 
 icons! {

@@ -39,6 +39,6 @@ pub fn blog() -> Markup {
 
 fn draw(drawing: &str) -> Markup {
     PreEscaped(format!(
-        r#"<svg class="sketch" viewBox="0 0 160 100" preserveAspectRatio="xMidYMin slice" aria-hidden="true" focusable="false"><rect class="sketch-bar" width="160" height="9"/><circle class="sketch-dot" cx="7" cy="4.5" r="1.5"/><circle class="sketch-dot" cx="12.5" cy="4.5" r="1.5"/><circle class="sketch-dot" cx="18" cy="4.5" r="1.5"/>{drawing}</svg>"#
+        r#"<svg class="sketch" viewBox="0 0 160 100" preserveAspectRatio="xMidYMin slice" aria-hidden="true"><rect class="sketch-bar" width="160" height="9"/><circle class="sketch-dot" cx="7" cy="4.5" r="1.5"/><circle class="sketch-dot" cx="12.5" cy="4.5" r="1.5"/><circle class="sketch-dot" cx="18" cy="4.5" r="1.5"/>{drawing}</svg>"#
     ))
 }

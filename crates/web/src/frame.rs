@@ -245,7 +245,6 @@ fn rail(actor: &Actor, path: &str, shows_health: bool) -> Vec<RailGroup<'static>
                 ("Tasks", "/admin/tasks", icon::circle_check, Permission::ReadCustomers),
                 ("Plays", "/admin/plays", icon::zap, Permission::ReadCustomers),
                 ("Funnel", "/admin/funnel", icon::trending_up, Permission::ReadReporting),
-                ("Custom funnels", "/admin/funnels", icon::layers, Permission::ReadReporting),
                 ("Cohorts", "/admin/cohorts", icon::grid, Permission::ReadReporting),
                 ("Events", "/admin/events", icon::radio, Permission::ReadReporting),
                 ("Staff", "/admin/staff", icon::user, Permission::ReadMembers),
@@ -283,6 +282,8 @@ fn rail(actor: &Actor, path: &str, shows_health: bool) -> Vec<RailGroup<'static>
     let is_current = |href: &str| match href {
         "/account" => path == href || path.starts_with("/account/sessions") || path == "/account/activity",
         "/admin/sites" => path == href || path.starts_with("/sites"),
+        // The funnels over other events are reached from the house's own.
+        "/admin/funnel" => path == href || path.starts_with("/admin/funnels"),
         href => path == href || path.strip_prefix(href).is_some_and(|rest| rest.starts_with('/')),
     };
     groups

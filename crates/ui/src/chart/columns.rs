@@ -81,7 +81,7 @@ pub fn columns(columns: &Columns<'_>) -> Markup {
         picture: html! {
             div.plot {
                 (plot.scale(columns.figure))
-                svg.plot-field role="img" width="100%" height=(columns.height) focusable="false" {
+                svg.plot-field role="img" width="100%" height=(columns.height) {
                     title { (columns.title) }
                     desc { (columns.summary) }
                     (plot.grid())
@@ -108,7 +108,7 @@ fn legend(entries: &[Legend<'_>], limit: Option<&str>) -> Markup {
         @if entries.len() > 1 || limit.is_some() {
             div.row {
                 @if entries.len() > 1 { (figure::legend(entries)) }
-                @if let Some(name) = limit { span.legend-limit { svg.legend-line width="18" height="8" aria-hidden="true" focusable="false" { line.plot-limit x1="0" x2="18" y1="4" y2="4" {} } (name) } }
+                @if let Some(name) = limit { span.legend-limit { svg.legend-line width="18" height="8" aria-hidden="true" { line.plot-limit x1="0" x2="18" y1="4" y2="4" {} } (name) } }
             }
         }
     }

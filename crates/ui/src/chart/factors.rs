@@ -107,7 +107,7 @@ fn tone(score: f64) -> Tone {
 
 fn meter(score: f64, tone: Tone) -> Markup {
     html! {
-        svg.factor-meter data-tone=(tone.name()) width="100%" height="6" aria-hidden="true" focusable="false" {
+        svg.factor-meter data-tone=(tone.name()) width="100%" height="6" aria-hidden="true" {
             rect.meter-track width="100%" height="6" rx="3" {}
             @if score > 0.0 { rect.meter-fill width={ (percent(score.clamp(0.0, 100.0))) "%" } height="6" rx="3" {} }
         }
@@ -135,7 +135,7 @@ fn diverging(change: Option<f64>, widest: f64) -> Markup {
 
 fn bar(from: f64, length: f64) -> Markup {
     html! {
-        svg.change-bar width="100%" height="10" aria-hidden="true" focusable="false" {
+        svg.change-bar width="100%" height="10" aria-hidden="true" {
             rect x={ (percent(from)) "%" } width={ (percent(length)) "%" } height="10" rx="2" {}
             line x1="50%" x2="50%" y1="0" y2="10" {}
         }

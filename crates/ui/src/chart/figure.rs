@@ -34,7 +34,7 @@ pub fn legend(entries: &[Legend<'_>]) -> Markup {
         ul.legend {
             @for entry in entries {
                 li.legend-series data-series=(series(entry.series)) data-line[entry.is_line] {
-                    @if entry.is_line { svg.legend-line width="18" height="8" aria-hidden="true" focusable="false" { line x1="0" x2="18" y1="4" y2="4" {} } }
+                    @if entry.is_line { svg.legend-line width="18" height="8" aria-hidden="true" { line x1="0" x2="18" y1="4" y2="4" {} } }
                     span.legend-name { (entry.name) }
                 }
             }

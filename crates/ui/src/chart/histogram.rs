@@ -82,7 +82,7 @@ pub fn histogram(histogram: &Histogram<'_>) -> Markup {
         legend: Markup::default(),
         picture: html! {
             div.plot data-plain {
-                svg.plot-field role=(if bins.iter().any(|bin| !bin.href.is_empty()) { "group" } else { "img" }) width="100%" height=(HEIGHT) focusable="false" {
+                svg.plot-field role=(if bins.iter().any(|bin| !bin.href.is_empty()) { "group" } else { "img" }) width="100%" height=(HEIGHT) {
                     title { (histogram.title) }
                     desc { (histogram.summary) }
                     (plot.grid())

@@ -49,7 +49,7 @@ impl Level {
             Level::Poor => r#"<path d="M5 9.2.4 1h9.2z" stroke-linejoin="round"/>"#,
             Level::Unknown => r#"<circle cx="5" cy="5" r="3.5" fill="none" stroke="currentColor" stroke-width="1.25"/>"#,
         };
-        PreEscaped(format!(r#"<svg class="shape" viewBox="0 0 10 10" aria-hidden="true" focusable="false">{drawing}</svg>"#))
+        PreEscaped(format!(r#"<svg class="shape" viewBox="0 0 10 10" aria-hidden="true">{drawing}</svg>"#))
     }
 }
 
@@ -79,7 +79,7 @@ pub fn score(score: &Score<'_>) -> Markup {
     let text = figure.map_or(format::MISSING.to_owned(), format::score);
     html! {
         div.score data-tone=(score.level.tone().name()) {
-            svg.score-ring viewBox="0 0 120 120" role="img" focusable="false"
+            svg.score-ring viewBox="0 0 120 120" role="img"
                 aria-label={ (score.label) ": " @if figure.is_some() { (text) " of 100, " (score.word) } @else { "unknown" } } {
                 circle.ring-track cx="60" cy="60" r="52" {}
                 @if let Some(figure) = figure.filter(|figure| *figure > 0.0) {

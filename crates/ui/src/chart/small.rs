@@ -58,7 +58,7 @@ pub fn sparkline(sparkline: Sparkline<'_>) -> Markup {
     }
     let area = if sparkline.bare { String::new() } else { format!(r#"<path class="spark-area" d="{area}"/>"#) };
     html! {
-        svg.spark data-tone=(sparkline.tone.name()) viewBox="0 0 1000 280" preserveAspectRatio="none" role="img" aria-label=(sparkline.label) focusable="false" {
+        svg.spark data-tone=(sparkline.tone.name()) viewBox="0 0 1000 280" preserveAspectRatio="none" role="img" aria-label=(sparkline.label) {
             (PreEscaped(format!(r#"{area}<path class="spark-line" d="{line}" vector-effect="non-scaling-stroke"/>"#)))
         }
     }
@@ -80,7 +80,7 @@ pub fn spark_bars(values: &[f64], label: &str, tone: Tone) -> Markup {
         );
     }
     html! {
-        svg.spark.spark-bars data-tone=(tone.name()) viewBox="0 0 100 28" preserveAspectRatio="none" role="img" aria-label=(label) focusable="false" {
+        svg.spark.spark-bars data-tone=(tone.name()) viewBox="0 0 100 28" preserveAspectRatio="none" role="img" aria-label=(label) {
             (PreEscaped(bars))
         }
     }
@@ -101,7 +101,7 @@ pub struct Slot {
 pub fn slots(slots: &[Slot], label: &str) -> Markup {
     // Each slot is ten units wide, eight of them filled; width and height stand in the style sheet, as there are many slots.
     html! {
-        svg.slots viewBox=(format!("0 0 {} 28", slots.len() * 10)) preserveAspectRatio="none" role="img" aria-label=(label) focusable="false" {
+        svg.slots viewBox=(format!("0 0 {} 28", slots.len() * 10)) preserveAspectRatio="none" role="img" aria-label=(label) {
             @for (place, slot) in slots.iter().enumerate() {
                 @if slot.is_known {
                     rect data-tone=(slot.tone.name()) x=(place * 10 + 1) { title { (slot.title) } }
@@ -135,7 +135,7 @@ pub fn ring(ring: Ring<'_>) -> Markup {
     // The circle's pathLength is 100, so dashes are percent.
     let dash = format!("{:.1} 100", share.unwrap_or(0.0) * 100.0);
     html! {
-        svg.ring data-tone=(ring.tone.name()) data-large[ring.large] viewBox="0 0 36 36" role="img" aria-label={ (ring.label) ": " (figure) } focusable="false" {
+        svg.ring data-tone=(ring.tone.name()) data-large[ring.large] viewBox="0 0 36 36" role="img" aria-label={ (ring.label) ": " (figure) } {
             circle.ring-track cx="18" cy="18" r="15.5" {}
             @if share.is_some_and(|share| share > 0.0) {
                 circle.ring-fill cx="18" cy="18" r="15.5" pathLength="100" stroke-dasharray=(dash) transform="rotate(-90 18 18)" {}
@@ -151,7 +151,7 @@ pub fn distribution(label: &str, parts: &[(&str, i64, Tone)]) -> Markup {
     let mut start = 0.0;
     html! {
         div.distribution {
-            svg.distribution-bar width="100%" height="10" role="img" aria-label=(label) focusable="false" {
+            svg.distribution-bar width="100%" height="10" role="img" aria-label=(label) {
                 @for (_, count, tone) in parts {
                     @let width = if whole > 0 { *count as f64 / whole as f64 * 100.0 } else { 0.0 };
                     @let from = { let from = start; start += width; from };

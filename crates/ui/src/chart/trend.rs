@@ -134,7 +134,7 @@ pub fn trend(trend: &Trend<'_>) -> Markup {
         picture: html! {
             div.plot {
                 (plot.scale(trend.figure))
-                svg.plot-field role="img" width="100%" height=(trend.height) focusable="false" {
+                svg.plot-field role="img" width="100%" height=(trend.height) {
                     title { (trend.title) }
                     desc { (trend.summary) }
                     @for zone in trend.zones { (plot.zone(zone)) }
@@ -210,7 +210,7 @@ impl Plot {
     /// The figures beside the picture.
     pub fn scale(&self, write: fn(f64) -> String) -> Markup {
         html! {
-            svg.plot-scale width="100%" height=(self.height) aria-hidden="true" focusable="false" {
+            svg.plot-scale width="100%" height=(self.height) aria-hidden="true" {
                 @for tick in &self.axis.ticks { text x="100%" y=(px(self.y(*tick) + 4.0)) text-anchor="end" { (write(*tick)) } }
             }
         }

@@ -201,7 +201,7 @@ const HTMX_CONFIG: &str = r#"{"includeIndicatorStyles":false,"allowEval":false,"
 pub(crate) fn mark(brand: &Brand<'_>) -> Markup {
     html! {
         a.mark href=(if brand.href.is_empty() { "/" } else { brand.href }) aria-label=(brand.name) {
-            svg.mark-sign viewBox="0 0 24 24" aria-hidden="true" focusable="false" {
+            svg.mark-sign viewBox="0 0 24 24" aria-hidden="true" {
                 rect.mark-ground width="24" height="24" rx="6" {}
                 path.mark-figure d="M6.5 18V11.2a5.5 5.5 0 0 1 11 0V18M12 18v-4.5" {}
                 circle.mark-dot cx="12" cy="10.6" r="1.35" {}

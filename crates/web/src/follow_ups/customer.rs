@@ -177,7 +177,7 @@ pub async fn tasks_card(app: &App, actor: &Actor, customer: &CustomerId) -> Resu
                 (card::stack(html! { @for task in open.iter().chain(&done) { div { (task_line(task, today, may_write)) } } }))
             }
             @if may_write {
-                details {
+                details.fold {
                     summary { "Add a task" }
                     form.form method="post" action={ (address(customer)) "/tasks" } {
                         (field::text(Field { name: "title", label: "What is to be done", maxlength: Some(200), autocomplete: "off", required: true, ..Field::default() }))

@@ -81,7 +81,7 @@ fn form_for(customer: &CustomerId, today: Day, is_set: bool) -> Markup {
     let choices = WORDS.map(|(value, label)| Choice { value, label, disabled: false });
     let until = today.plus(USUAL_DAYS).iso();
     html! {
-        details {
+        details.fold {
             summary { @if is_set { "Say something else" } @else { "Say how they are" } }
             form.form method="post" action=(address(customer)) {
                 (form::columns(html! {

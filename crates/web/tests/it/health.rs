@@ -180,7 +180,7 @@ async fn a_model_is_copied_edited_tried_and_published_by_forms() {
     worked_example(&test, &customer).await;
     insight::health::recompute(&test.app.insight).await.unwrap();
     let builtin = page(&test, &admin, "/admin/health/models/account").await;
-    assert!(builtin.contains("Comes with Innkeeper") && !builtin.contains("Save draft"), "{builtin}");
+    assert!(builtin.contains("Built in") && !builtin.contains("Save draft"), "{builtin}");
 
     let copied = test.post("/admin/health/models").by(&admin).form(&[("from", "account"), ("name", HOSTILE)]).send().await;
     let place = copied.header("location").to_owned();

@@ -154,7 +154,10 @@ fn reason(output: Option<&mut LogStream>, error: &Error) -> String {
     let Some(output) = output else { return error.public_message() };
     output.finish();
     let words = output.last_words();
-    let last = words.last().copied().unwrap_or("it ended without a word");
+    // What the builder tidies up comes on another pipe than its last word, before or after it.
+    let is_word =
+        |line: &&&str| !line.trim_start().starts_with("Removing intermediate container") && !line.trim_start().starts_with("--->");
+    let last = words.iter().rev().find(is_word).copied().unwrap_or("it ended without a word");
     match last.contains(KILLED) {
         true => format!("{last} (killed: most likely it needed more than 2 GB of memory)"),
         false => last.to_owned(),

@@ -31,7 +31,7 @@ pub use one::{raw, show};
 
 /// Where the list is.
 pub const PLACE: &str = "/admin/events";
-const ROWS: u32 = 50;
+const ROWS: u32 = 45;
 /// Letters of the properties that a row shows.
 const GLANCE: usize = 120;
 /// Sources that there are without anybody's doing.

@@ -78,7 +78,7 @@ pub fn card(shown: &Shown<'_>) -> Markup {
 }
 
 fn name_of(version: &Model) -> Markup {
-    html! { a href={ (MODELS) "/" (version.model) } { (version.name) } " " span.hint { "version " (version.version) } }
+    html! { a.in-text href={ (MODELS) "/" (version.model) } { (version.name) } " " span.hint { "version " (version.version) } }
 }
 
 fn row(shown: &Shown<'_>, assignment: &Assignment) -> Row<'static> {

@@ -83,7 +83,7 @@ fn state(model: &Listing) -> Markup {
         @if model.in_use.is_some() { (badge::tag(Tone::Ok, "In use")) }
         @if !model.segments.is_empty() { (badge::tag(Tone::Ok, &format!("For {}", kit::words::counted(model.segments.len(), "segment")))) }
         @if model.draft.is_some() { (badge::tag(Tone::Warn, "Draft")) }
-        @if model.is_built_in() { (badge::tag(Tone::Neutral, "Comes with Innkeeper")) }
+        @if model.is_built_in() { (badge::tag(Tone::Neutral, "Built in")) }
     }
 }
 

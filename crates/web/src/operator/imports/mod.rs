@@ -66,8 +66,11 @@ async fn page(app: &App, view: View, complaint: &Complaint) -> Answer<Response> 
 }
 
 fn upload_form(most_mb: u32, complaint: &Complaint) -> Markup {
-    let formats =
-        [("", "As its name ends"), ("csv", "CSV"), ("ndjson", "NDJSON")].map(|(value, label)| Choice { value, label, ..Choice::default() });
+    let formats = [("", "By the end of its name"), ("csv", "CSV"), ("ndjson", "NDJSON")].map(|(value, label)| Choice {
+        value,
+        label,
+        ..Choice::default()
+    });
     let hint = format!("Up to {} MB. Nothing is stored before you have seen what is in it.", format::count(i64::from(most_mb)));
     card::simple(
         "New import",
@@ -75,10 +78,10 @@ fn upload_form(most_mb: u32, complaint: &Complaint) -> Markup {
             form.form method="post" action=(PLACE) enctype="multipart/form-data" {
                 (complaint.summary(&["format", "file"]))
                 (form::columns(html! {
-                    (field::select(Field { name: "format", label: "Form", error: complaint.of("format"), unmarked: true, ..Field::default() }, &formats))
+                    (field::select(Field { name: "format", label: "Format", error: complaint.of("format"), unmarked: true, ..Field::default() }, &formats))
                     (field::file(Field { name: "file", label: "File", hint: &hint, error: complaint.of("file"), required: true, ..Field::default() }, ".csv,.tsv,.txt,.ndjson,.jsonl,.json"))
                 }))
-                (form::actions(button::submit(Button { label: "Send file", kind: Kind::Primary, icon: Some(icon::plus()), ..Button::default() })))
+                (form::actions(button::submit(Button { label: "Send file", kind: Kind::Primary, ..Button::default() })))
             }
         },
     )
